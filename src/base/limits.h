@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The named maximum of everything that a peer can make grow. docs/limits.md is held against this file by a
+ * test. */
+#pragma once
+
+enum {
+    LIMIT_BODY = 16 << 20,       /* bytes of one HTTP request body */
+    LIMIT_UPLOAD = 512 << 20,    /* bytes of one uploaded file (CSV import); streamed to disk */
+    LIMIT_ATTACHMENT = 20 << 20, /* bytes of one attachment of a case */
+    LIMIT_JSON_DEPTH = 64,       /* nesting of arrays and objects */
+    LIMIT_MQTT_PACKET = 1 << 20, /* bytes of one MQTT packet */
+    LIMIT_ID = 2048,             /* bytes of an entity id (a URI) */
+    LIMIT_NAME = 512,            /* bytes of an attribute or type name as sent */
+    LIMIT_ENTITY = 1 << 20,      /* bytes of one stored entity */
+    LIMIT_ATTRIBUTES = 1000,     /* attributes of one entity */
+    LIMIT_BATCH = 10000,         /* entities of one batch operation */
+    LIMIT_PAGE = 1000,           /* results of one page */
+    LIMIT_PAGE_DEFAULT = 20,
+    LIMIT_QUERY_NODES = 200,    /* terms of one q expression */
+    LIMIT_COORDINATES = 100000, /* positions of one geometry */
+    LIMIT_WRITE_QUEUE = 4096,   /* write jobs waiting; beyond it 503 with Retry-After */
+    LIMIT_STREAMS = 2000,       /* live streams open at once */
+    LIMIT_SUBSCRIPTIONS = 20000,
+    LIMIT_PACK_FILE = 1 << 20,      /* bytes of one YAML file */
+    LIMIT_PACK_NODES = 100000,      /* nodes of one YAML file, aliases expanded */
+    LIMIT_TEXT = 20000,             /* bytes of one comment or form field */
+    LIMIT_TEMPORAL_POINTS = 100000, /* instances in one temporal answer */
+    LIMIT_REJECTIONS = 1000000,     /* rejected messages and rows kept; the oldest go first */
+};

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An MQTT 3.1.1 client whose acknowledgements wait for their owner: what is acknowledged has been committed.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct mqtt_client;
+
+/* A message as it came; pointers hold during the callback only. */
+struct mqtt_message {
+    const char *topic; /* NUL-terminated, valid UTF-8 */
+    const char *payload;
+    size_t length;
+    int qos;
+    bool retained;
+    bool duplicate;
+    uint64_t token; /* for mqtt_ack; 0 at QoS 0 */
+};
+
+struct mqtt_options {
+    const char *host;
+    int port;
+    const char *client_id; /* required for a persistent session */
+    const char *user;      /* or NULL */
+    const char *password;
+    bool clean_session;
+    int keep_alive_s;          /* 0 = 30 */
+    const char *const *topics; /* filters to subscribe to at QoS 1, NULL-terminated; may be NULL */
+    /* All callbacks come on the client's own thread. */
+    void (*on_message)(void *user, const struct mqtt_message *m);
+    /* Called after each read from the socket was dealt with: the moment to submit what on_message gathered.
+     */
+    void (*on_idle)(void *user);
+    /* connected and why not (reason, English) — also the first time. */
+    void (*on_state)(void *user, bool connected, const char *reason);
+    void *user;
+};
+
+/* Starts a thread that connects, and connects again with back-off (0.1 to 10 s) for ever. Copies the options.
+ */
+struct mqtt_client *mqtt_client_new(const struct mqtt_options *options);
+/* Disconnects and frees; NULL is fine. No callback after it returns. */
+void mqtt_client_free(struct mqtt_client *c);
+
+/* Acknowledges messages (tokens as they came), from any thread. A token of an earlier connection is dropped:
+ * the broker sends that message again. */
+void mqtt_ack(struct mqtt_client *c, const uint64_t *tokens, int count);
+/* Stops reading from the socket (back-pressure), or goes on. */
+void mqtt_pause(struct mqtt_client *c, bool pause);
+
+/* Sends a message; blocks while limit (1,000) unacknowledged QoS 1 messages are out or while not connected,
+ * at most timeout_ms. A QoS 1 message that was not acknowledged is sent again after a reconnect. */
+bool mqtt_publish(struct mqtt_client *c, const char *topic, const char *payload, size_t length, int qos,
+                  bool retain, int timeout_ms, struct error *e);
+/* Waits until all QoS 1 messages published so far are acknowledged. */
+bool mqtt_flush(struct mqtt_client *c, int timeout_ms, struct error *e);
+bool mqtt_connected(struct mqtt_client *c);
+
+/* Does a filter ("zs/+/x", "a/#") match a topic? MQTT 3.1.1, 4.7. */
+bool mqtt_topic_matches(const char *filter, const char *topic);

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is kept on disk: entities, the change log, history, keys and values. The only module that speaks SQL.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/instant.h"
+#include "json/json.h"
+
+/* One data directory, opened by one process at a time (a lock file says so). Files: hub.db (entities, log,
+ * keys) and history.db (chunks). All functions here are safe to call from any thread unless they say
+ * otherwise. */
+struct store;
+
+struct store_options {
+    bool read_only;      /* for verify and export: no writer, no history reader, no lock */
+    int commit_delay_us; /* how long a commit waits for company; 0 = commit what is there */
+    int fsync_delay_us;  /* test aid: sleep in each commit as a slow disk would */
+    int64_t log_keep;    /* change records kept for late readers beyond the slowest cursor; 0 = 1,000,000 */
+};
+
+struct store *store_open(const char *dir, const struct store_options *options, struct error *e);
+/* Waits for the writes submitted so far, then closes. NULL is fine. */
+void store_close(struct store *s);
+
+/* ---- a view: one consistent state to read from ---- */
+
+/* A view belongs to one thread at a time. Rows returned live in the arena passed. */
+struct view;
+/* Takes a reader from the pool, with a snapshot of the last commit. Never fails; view_end gives it back. Keep
+ * it short: an open view keeps the write-ahead log from being recycled. */
+struct view *view_begin(struct store *s);
+void view_end(struct view *v); /* NULL is fine */
+typedef struct view view_autoptr_target;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(view_autoptr_target, view_end)
+/* `view_auto v = view_begin(s);` gives the view back where the scope ends. */
+#define view_auto g_autoptr(view_autoptr_target)
+
+/* ---- writing: jobs, committed in groups ---- */
+
+/* The writer's transaction, valid inside a job's apply. */
+struct txn;
+/* The state as this transaction sees it, its own earlier writes included. Not to be ended. */
+struct view *txn_view(struct txn *t);
+/* The moment of the transaction: the same for all jobs of one commit; strictly later than that of earlier
+ * commits. */
+instant txn_now(struct txn *t);
+
+/* One unit of work for the single writer thread. The caller owns the memory, from store_submit until done. */
+struct store_job {
+    /* Runs on the writer thread inside the transaction; reads and writes through txn. Returns false and sets
+     * e to undo all that this job wrote (other jobs of the group stay). May run only once. Must not block. */
+    bool (*apply)(struct store_job *job, struct txn *txn, struct error *e);
+    /* Runs on the writer thread when the commit is on disk (e NULL), or when nothing of the job was kept (e
+     * says why). The job may be freed in it. */
+    void (*done)(struct store_job *job, const struct error *e);
+    /* private to store */
+    struct store_job *next;
+    struct error failure;
+    bool failed;
+};
+/* Queues the job. False with ERROR_TOO_MANY_REQUESTS when LIMIT_WRITE_QUEUE jobs wait, ERROR_STORAGE_FULL or
+ * ERROR_UNAVAILABLE when the store takes no writes now; done is then not called. */
+bool store_submit(struct store *s, struct store_job *job, struct error *e);
+/* Submits and waits; true when durable. job->done is not called. Waits for room instead of
+ * ERROR_TOO_MANY_REQUESTS. Not from an HTTP handler (suspend the request instead) and not from the writer
+ * thread. */
+bool store_run(struct store *s, struct store_job *job, struct error *e);
+
+/* ---- entities ---- */
+
+struct store_entity {
+    int64_t eid;      /* the row's number; never used again after a delete */
+    const char *id;   /* the entity's URI */
+    const char *body; /* JSON text in stored form (context/context.h) */
+    size_t body_length;
+};
+/* What the indexes keep of an entity. */
+struct store_index {
+    const char *const *types; /* short names; at least one */
+    int types_count;
+    const char *const *scopes;
+    int scopes_count;
+    const double
+        *box; /* min longitude, min latitude, max longitude, max latitude of "location"; NULL = none */
+};
+enum { STORE_TYPES = 1, STORE_SCOPES = 2, STORE_BOX = 4, STORE_INDEX_ALL = 7 };
+
+/* False when there is no such entity. */
+bool view_entity(struct view *v, struct arena *a, const char *id, struct store_entity *out);
+/* Inserts (eid 0) or updates (eid as read); changed names the parts of index that differ from what is stored.
+ * On insert *eid gets the new number. */
+bool txn_entity_put(struct txn *t, int64_t *eid, const char *id, const char *body, size_t body_length,
+                    const struct store_index *index, int changed, struct error *e);
+bool txn_entity_delete(struct txn *t, int64_t eid, struct error *e);
+
+/* Which entities: all conditions given must hold; NULL or 0 = any. Rows come in the order of eid. */
+struct store_query {
+    const char *const *types; /* any of these */
+    int types_count;
+    const char *const *ids; /* any of these */
+    int ids_count;
+    const char *scope; /* this scope or below it: "/a/b" finds "/a/b/c" */
+    const double *box; /* touches this box */
+    int64_t after;     /* eid greater than this */
+};
+/* Calls each for every row until it returns false. The row's pointers hold during the call only. */
+bool view_entities(struct view *v, const struct store_query *q,
+                   bool (*each)(void *user, const struct store_entity *row), void *user, struct error *e);
+/* How many rows, without reading them. */
+int64_t view_entities_count(struct view *v, const struct store_query *q);
+/* Every type in use with its number of entities: calls each(user, type, count), ordered by name. */
+void view_types(struct view *v, void (*each)(void *user, const char *type, int64_t count), void *user);
+
+/* ---- the change log ---- */
+
+/* One record is a JSON object:
+ *   {"op": "create"|"update"|"delete", "id": "urn:…", "type": ["AirQualityObserved"], "at": 1772323200000000,
+ *    "attrs": {"pm25": {"type":"Property","value":12,…} or an array of instances with datasetId},
+ *    "gone": ["name", …], "late": true, "by": "user name or input's name"}
+ * attrs holds, in stored form, only what this change wrote; gone names the attributes that it removed ("name"
+ * or "name datasetId"); late marks values older than the current ones: for the history only, the entity keeps
+ * its newer values. at is the transaction's time in microseconds. Numbers of records (seq) are 1, 2, 3, …
+ * without holes. */
+uint64_t txn_log(struct txn *t, const char *record, size_t length);
+
+/* A run of records as one commit wrote it; parsed once, shared by all readers, read-only. */
+struct log_batch {
+    uint64_t first; /* seq of records[0] */
+    int count;
+    const struct json *const *records;
+};
+/* The run that holds record after + 1 (it may begin before that). NULL when there is none yet, or with e set
+ * when reading failed, or with ERROR_NOT_FOUND when that record has already been pruned. Unref it. */
+struct log_batch *store_log_read(struct store *s, uint64_t after, struct error *e);
+void log_batch_unref(struct log_batch *b);
+/* The last durable record's number; 0 when the log is empty. And the first one still kept (1 at the start).
+ */
+uint64_t store_log_end(struct store *s);
+uint64_t store_log_start(struct store *s);
+/* Waits until there is a record after the given one, at most timeout_ms. True when there is one. */
+bool store_log_wait(struct store *s, uint64_t after, int timeout_ms);
+/* woken is called (on the writer thread, quickly, no blocking) after every commit that wrote records. */
+void store_log_watch(struct store *s, void (*woken)(void *user), void *user);
+
+/* Where a named reader of the log stands: the last seq that it has dealt with. 0 when it never wrote one.
+ * Writing it in the same transaction as the reader's own results makes the reader exactly-once. The log is
+ * never pruned beyond the lowest cursor; a cursor of a reader that is gone for good must be removed (seq
+ * UINT64_MAX). */
+uint64_t view_cursor(struct view *v, const char *reader);
+bool txn_cursor(struct txn *t, const char *reader, uint64_t seq, struct error *e);
+
+/* ---- keys and values ---- */
+
+/* Small tables of the features: a space (the feature's name, perhaps with a table after a dot: "ledger.leaf")
+ * holds keys (bytes, ordered by memcmp) with values (bytes). */
+bool view_kv_get(struct view *v, struct arena *a, const char *space, const void *key, size_t key_length,
+                 const char **value,
+                 size_t *value_length); /* false: no such key. The value is NUL-terminated. */
+/* Calls each in the order of the keys, from the first key >= start (NULL = the first), until it returns
+ * false. */
+void view_kv_scan(struct view *v, const char *space, const void *start, size_t start_length, bool descending,
+                  bool (*each)(void *user, const void *key, size_t key_length, const char *value,
+                               size_t value_length),
+                  void *user);
+int64_t view_kv_count(struct view *v, const char *space);
+bool txn_kv_put(struct txn *t, const char *space, const void *key, size_t key_length, const void *value,
+                size_t value_length, struct error *e);
+bool txn_kv_delete(struct txn *t, const char *space, const void *key, size_t key_length, struct error *e);
+/* 8 bytes, big-endian, so that numbers sort as keys. */
+void kv_key_u64(uint64_t n, unsigned char out[8]);
+uint64_t kv_u64_key(const void *key);
+
+/* ---- history ---- */
+
+/* History is a reader of the log inside the store. A series is (entity id, attribute, datasetId or ""). A
+ * point is keyed by its time (observedAt, else the time of the change): a later point of the same time
+ * replaces the earlier. */
+struct history_point {
+    instant at;
+    bool is_number;
+    double number;    /* when is_number */
+    const char *text; /* else the value as JSON text: "\"NNE\"", "true", "{\"type\":\"Point\",…}" */
+};
+struct history_series {
+    const char *attribute;
+    const char *dataset;   /* "" for the default instance */
+    const char *type;      /* "Property", "Relationship", "GeoProperty", … */
+    const char *unit_code; /* of the newest point, or NULL */
+    bool observed;         /* the times are observedAt (else modifiedAt) */
+    int64_t points;        /* about how many there are */
+};
+/* The series of an entity; *count of them in the arena, ordered by attribute. False only on a failure. */
+bool store_history_list(struct store *s, struct arena *a, const char *entity, struct history_series **series,
+                        int *count, struct error *e);
+/* Calls each for the points with from <= at < to, ascending (or descending), until it returns false. Waits
+ * first until all that was durable at the call is in. A point's text holds during the call. */
+bool store_history_points(struct store *s, const char *entity, const char *attribute, const char *dataset,
+                          instant from, instant to, bool descending,
+                          bool (*each)(void *user, const struct history_point *p), void *user,
+                          struct error *e);
+/* Entities that have history, with id greater than after, at most limit, for temporal queries. */
+bool store_history_entities(struct store *s, struct arena *a, const char *after, int limit, const char ***ids,
+                            int *count, struct error *e);
+/* Removes a whole series (attribute NULL: all of the entity). */
+bool store_history_delete(struct store *s, const char *entity, const char *attribute, const char *dataset,
+                          struct error *e);
+
+/* ---- the data directory as a whole ---- */
+
+/* A consistent copy of a running or stopped store into a new directory; progress(user, done, total) in pages.
+ */
+bool store_backup(struct store *s, const char *to_dir, void (*progress)(void *user, int done, int total),
+                  void *user, struct error *e);
+/* Checks a backup and puts it in place of an empty or absent data directory. */
+bool store_restore(const char *from_dir, const char *to_dir, struct error *e);
+/* Bytes on disk; used by /metrics and the benchmark. */
+int64_t store_size(struct store *s);
+/* The directory given to store_open. */
+const char *store_dir(struct store *s);
