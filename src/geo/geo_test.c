@@ -218,8 +218,9 @@ static void boxes_lose_no_match(void)
     GRand *r = g_rand_new_with_seed(11);
     for (int i = 0; i < 2000; i++) {
         double lon = g_rand_double_range(r, -180, 180), lat = g_rand_double_range(r, -89, 89);
-        double lon2 = CLAMP(lon + g_rand_double_range(r, -5, 5), -180, 180);
-        double lat2 = CLAMP(lat + g_rand_double_range(r, -3, 3), -90, 90);
+        double lon2 = lon + g_rand_double_range(r, -5, 5), lat2 = lat + g_rand_double_range(r, -3, 3);
+        lon2 = CLAMP(lon2, -180, 180);
+        lat2 = CLAMP(lat2, -90, 90);
         double metres = g_rand_double_range(r, 1, 300000);
         struct json *c = json_array(a);
         json_append(c, json_double(a, lon));
