@@ -41,8 +41,11 @@ struct http_options {
      * and whether permission is theirs. Returns false with e set to refuse. NULL = all are let in. */
     bool (*authorise)(struct request *r, const struct route *route, void *user, struct error *e);
     void *user;
-    const char *web_dir; /* the built front end, served at / with index.html for unknown paths that accept
-                            HTML; NULL = none */
+    const char *web_dir;    /* the built front end, served at / with index.html for unknown paths that accept
+                               HTML; NULL = none */
+    const char *upload_dir; /* where the files of ROUTE_UPLOAD are kept, best on the disk that they are
+                               renamed to; those of an earlier run are removed at the start. NULL = the
+                               system's temporary folder */
 };
 
 /* Adds a route table (static memory) before http_server_start. */
@@ -101,7 +104,9 @@ void reply_file(struct request *r, const char *path, const char *content_type); 
 
 /* A reply that comes in pieces. produce fills at most max bytes and returns how many; 0 = nothing now, call
  * again after stream_wake; -1 = the end. closed is called once, when the reply has ended for whatever reason.
- * produce runs on a server thread; it must not block. */
+ * produce runs on a server thread; it must not block. closed is called too when the client has gone or the
+ * server stops. NULL when LIMIT_STREAMS are open or the server stops: 503 has been replied and neither
+ * callback will be called. */
 struct stream;
 struct stream *reply_stream(struct request *r, const char *content_type,
                             ssize_t (*produce)(void *user, char *buffer, size_t max),
