@@ -26,7 +26,7 @@ struct mqtt_options {
     const char *host;
     int port;
     const char *client_id; /* required for a persistent session */
-    const char *user;      /* or NULL */
+    const char *user_name; /* or NULL */
     const char *password;
     bool clean_session;
     int keep_alive_s;          /* 0 = 30 */
