@@ -33,18 +33,29 @@ static const char *without_line(const char *text)
     return digits > 0 && strncmp(text + digits, ": ", 2) == 0 ? text + digits + 2 : text;
 }
 
+/* Where a field took the node itself, it shall be the one of the tree: a report knows files by nodes. */
+static void keep_original(const struct json *m, const struct json_field *fields, void *out)
+{
+    for (; fields->name != NULL; fields++) {
+        if (strcmp(fields->name, m->key) == 0 && fields->type >= FIELD_ARRAY && fields->type != FIELD_SPAN) {
+            memcpy((char *)out + fields->offset, &m, sizeof m);
+        }
+    }
+}
+
 /* Reads one member as an object of its own, so that each mistake is told at its own line. */
 static void read_member(struct reader *r, const struct json *m, const struct json_field *fields, void *out)
 {
     struct error e = {0};
-    struct json *one = arena_alloc(r->a, sizeof *one);
-    *one = *m;
-    one->next = NULL;
+    struct json one = *m;
     struct json alone = {.type = JSON_OBJECT, .line = m->line, .length = 1};
-    alone.first = alone.last = one;
+    one.next = NULL;
+    alone.first = alone.last = &one;
     if (!json_read(&alone, fields, out, false, &e)) {
         mistake(r, m, "%1$s%2$.0s", "%1$.0s%2$s", without_line(e.en), without_line(e.zh));
+        return;
     }
+    keep_original(m, fields, out);
 }
 
 enum { MOST_FIELDS = 24 };
