@@ -51,6 +51,14 @@ struct view *txn_view(struct txn *t);
  * commits. */
 instant txn_now(struct txn *t);
 
+/* Lets a higher layer keep something for the length of the running job (context's cache of parsed entities):
+ * flush is called after apply has returned true and before the job's writes are sealed, release always, last.
+ * One per job. */
+void txn_attach(struct txn *t, void *data, bool (*flush)(struct txn *t, void *data, struct error *e),
+                void (*release)(void *data));
+/* What this job attached, or NULL. */
+void *txn_attached(struct txn *t);
+
 /* One unit of work for the single writer thread. The caller owns the memory, from store_submit until done. */
 struct store_job {
     /* Runs on the writer thread inside the transaction; reads and writes through txn. Returns false and sets

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the store share; nobody outside includes this. */
+#pragma once
+
+#include <sqlite3.h>
+
+#include "base/counters.h"
+#include "store/store.h"
+
+/* Every statement on hub.db, prepared once for each connection. */
+enum statement {
+    ENTITY_GET,
+    ENTITY_INSERT,
+    ENTITY_UPDATE,
+    ENTITY_DELETE,
+    TYPE_PUT,
+    TYPE_CLEAR,
+    SCOPE_PUT,
+    SCOPE_CLEAR,
+    BOX_PUT,
+    BOX_CLEAR,
+    TYPES_LIST,
+    LOG_PUT,
+    LOG_GET,
+    LOG_LAST,
+    LOG_FIRST,
+    LOG_PRUNE,
+    CURSOR_GET,
+    CURSOR_PUT,
+    CURSOR_DELETE,
+    CURSOR_LOWEST,
+    KV_GET,
+    KV_PUT,
+    KV_DELETE,
+    KV_COUNT,
+    BEGIN_READ,
+    BEGIN_WRITE,
+    COMMIT,
+    ROLLBACK,
+    SAVEPOINT,
+    RELEASE,
+    ROLLBACK_TO,
+    STATEMENTS
+};
+
+/* One connection to hub.db with its statements. */
+struct view {
+    struct store *store;
+    sqlite3 *db;
+    sqlite3_stmt *statements[STATEMENTS];
+    struct view *next; /* in the pool of idle readers */
+};
+
+struct history;
+struct log_tail;
+struct writer;
+
+struct store {
+    char *dir;
+    struct store_options options;
+    int lock_fd;
+    GMutex pool_lock;
+    struct view *idle; /* readers not in use */
+    struct view *all_views_owner;
+    struct writer *writer;
+    struct log_tail *tail;
+    struct history *history;
+};
+
+extern struct counter store_counters[];
+enum {
+    COUNT_COMMITS,
+    COUNT_JOBS,
+    COUNT_FAILED_JOBS,
+    COUNT_RECORDS,
+    COUNT_QUEUE,
+    COUNT_POINTS,
+    COUNT_CHUNK_ROWS,
+    COUNT_STORE
+};
+
+/* ---- sqlite.c: connections and errors ---- */
+sqlite3 *sqlite_open(const char *path, bool read_only, int cache_kib, struct error *e);
+/* Sets e from what SQLite says (disk full → ERROR_STORAGE_FULL) and returns false. */
+bool sqlite_failed(sqlite3 *db, const char *what, struct error *e);
+bool sqlite_script(sqlite3 *db, const char *sql, struct error *e);
+/* Brings a database to the newest version of its schema: steps[i] leads from version i to i + 1. */
+bool sqlite_migrate(sqlite3 *db, const char *const *steps, int count, struct error *e);
+struct view *view_open(struct store *s, bool read_only, int cache_kib, struct error *e);
+void view_close(struct view *v);
+/* The prepared statement, reset, ready to bind. */
+sqlite3_stmt *view_statement(struct view *v, enum statement which);
+/* Runs a statement that returns no row. */
+bool view_run(struct view *v, sqlite3_stmt *st, const char *what, struct error *e);
+
+/* ---- writer.c ---- */
+struct writer *writer_start(struct store *s, struct view *v, instant last);
+void writer_stop(struct writer *w);
+
+/* ---- log.c: the tail of the log in memory ---- */
+struct log_tail *log_tail_new(struct store *s, uint64_t start, uint64_t end);
+void log_tail_free(struct log_tail *t);
+/* Takes the text of a run of records that is now durable. */
+void log_tail_push(struct log_tail *t, uint64_t first, int count, GString *text);
+void log_tail_pruned(struct log_tail *t, uint64_t start);
+/* Packs a run for the table and back. */
+GBytes *log_pack(const GString *text);
+
+/* ---- history.c ---- */
+struct history *history_open(struct store *s, struct error *e);
+void history_close(struct history *h);
+uint64_t history_cursor(struct history *h);
+
+/* ---- chunk.c: points as bytes ---- */
+/* One point as the codec and the open buffers hold it. text is owned by the holder. */
+struct point {
+    instant at;
+    double number;
+    char *text; /* NULL = a number */
+};
+enum { CHUNK_POINTS = 4096 };
+/* Appends the packed form of n points (ascending, distinct times). */
+void chunk_pack(GByteArray *out, const struct point *points, int n);
+/* Appends the points to the array (of struct point, texts allocated by g_malloc). False when the bytes are
+ * damaged. */
+bool chunk_unpack(const unsigned char *bytes, size_t length, GArray *points);
+void point_clear(void *point);
