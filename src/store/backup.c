@@ -92,6 +92,12 @@ static bool copy_rest(const char *from, const char *to, struct error *e)
 bool store_backup(struct store *s, const char *to_dir, void (*progress)(void *user, int done, int total),
                   void *user, struct error *e)
 {
+    g_autofree char *here = g_canonicalize_filename(s->dir, NULL);
+    g_autofree char *there = g_canonicalize_filename(to_dir, NULL);
+    if (g_str_has_prefix(there, here) && (there[strlen(here)] == '/' || there[strlen(here)] == '\0')) {
+        return error_set(e, ERROR_BAD_REQUEST_DATA, "The backup must not lie inside the data directory %s",
+                         "备份不能放在数据目录 %s 之内", here);
+    }
     if (!make_empty_dir(to_dir, e)) {
         return false;
     }

@@ -240,11 +240,12 @@ static bool read_points(struct reader *r, GArray *points)
         }
         p[i].at = now * unit;
     }
-    int decimals = kind == KIND_DECIMAL ? (int)MIN(get_varint(r), MAX_DECIMALS + 1) : 0;
+    uint64_t decimals = kind == KIND_DECIMAL ? get_varint(r) : 0;
     int64_t last = 0;
     bool ok = decimals <= MAX_DECIMALS;
     for (uint64_t i = 0; ok && i < n; i++) {
-        ok = kind == KIND_TEXT ? get_text(r, &p[i]) : get_number(r, (int)kind, decimals, &last, &p[i].number);
+        ok = kind == KIND_TEXT ? get_text(r, &p[i])
+                               : get_number(r, (int)kind, (int)decimals, &last, &p[i].number);
     }
     return ok && r->at == r->end;
 }
