@@ -24,23 +24,35 @@ struct user {
 };
 
 /* Roles and their permissions come from packs (section `roles`) and from the built-in table: admin
- * (everything), operator (entities.write, cases.act, rules.write), viewer (read). Every account may read.
- * Permissions: entities.write, cases.act, cases.open, rules.write, imports.write, packs.write, users.write,
- * subscriptions.write, operations.read. */
+ * (everything), operator (entities.write, cases.act, cases.open, rules.write), viewer (read). Every account
+ * may read. Permissions: entities.write, cases.act, cases.open, rules.write, imports.write, packs.write,
+ * users.write, subscriptions.write, operations.read. */
 struct identity *identity_new(struct store *s, bool authentication_on);
+/* After the HTTP server has stopped: waits for sign-ins under way. NULL is fine. */
 void identity_free(struct identity *id);
 /* For http_options.authorise; user is the struct identity. Session cookie or bearer token → request_set_user.
- */
+ * Refuses writes by cookie without "X-Requested-With: zhongshu", and writes that a browser marks as coming
+ * from another site. */
 bool identity_authorise(struct request *r, const struct route *route, void *user, struct error *e);
 /* The account behind a request; with authentication off a built-in administrator; NULL on public routes
  * without a session. */
 const struct user *identity_user(struct request *r);
 bool user_has_role(const struct user *u, const char *role);
+/* True for the built-in administrator of a hub without authentication: it stands for nobody in particular. */
+bool user_is_local(const struct user *u);
+/* True when scope ("/渝中区/大坪街道/x") lies in the user's area; a user without area reaches everything, one
+ * with an area nothing that has no scope. */
+bool user_reaches(const struct user *u, const char *scope);
 bool identity_permits(struct identity *id, const struct user *u, const char *permission);
-/* Makes or changes an account (password NULL keeps the old one). Passwords are kept as Argon2id (libsodium).
- */
+/* Makes or changes an account (password NULL keeps the old one). Passwords are kept as Argon2id (libsodium);
+ * a new password ends the sessions of the account. */
 bool identity_put_user(struct store *s, const struct user *u, const char *password, struct error *e);
 bool identity_delete_user(struct store *s, const char *name, struct error *e);
+/* One account by name, in a; NULL when there is none or it is disabled. */
+const struct user *identity_find_user(struct view *v, struct arena *a, const char *name);
+/* Calls each for every account that is not disabled, by name, until it returns false. The user is valid
+ * during the call. */
+void identity_each_user(struct view *v, bool (*each)(void *user, const struct user *u), void *user);
 /* Adds or replaces a role with its permissions (NULL-terminated); called by the pack loader, kept in memory.
  */
 void identity_set_role(struct identity *id, const char *role, const char *zh, const char *en,
