@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A job's parsed entities, and how they get to disk. */
+#include "context/entity_cache.h"
+
+#include <string.h>
+
+#include "context/entity.h"
+#include "geo/geo.h"
+
+struct entity_cache {
+    struct arena *arena;
+    GHashTable *by_id;
+    struct cached_entity *first_dirty, **last_dirty;
+    GString *text;
+};
+
+static void cache_free(gpointer data)
+{
+    struct entity_cache *c = data;
+    g_hash_table_unref(c->by_id);
+    arena_free(c->arena);
+    g_string_free(c->text, TRUE);
+    g_free(c);
+}
+
+/* One cache waits on the writer's thread for the next job. */
+static GPrivate spare = G_PRIVATE_INIT(cache_free);
+
+static struct entity_cache *cache_take(void)
+{
+    struct entity_cache *c = g_private_get(&spare);
+    if (c != NULL) {
+        g_private_set(&spare, NULL);
+        return c;
+    }
+    c = g_new0(struct entity_cache, 1);
+    c->arena = arena_new();
+    c->by_id = g_hash_table_new(g_str_hash, g_str_equal);
+    c->text = g_string_sized_new(4096);
+    return c;
+}
+
+static void cache_release(void *data)
+{
+    struct entity_cache *c = data;
+    if (g_private_get(&spare) != NULL || c->text->allocated_len > 4 << 20) {
+        cache_free(c);
+        return;
+    }
+    g_hash_table_remove_all(c->by_id);
+    arena_clear(c->arena);
+    g_private_set(&spare, c);
+}
+
+static const char **texts_of(struct arena *a, const struct json *array, int *count)
+{
+    const char **texts = arena_array(a, const char *, array != NULL ? array->length + 1 : 1);
+    *count = 0;
+    for (const struct json *c = json_first(array); c != NULL; c = c->next) {
+        texts[(*count)++] = c->string;
+    }
+    return texts;
+}
+
+/* The box of the default instance of "location", or of its first one. */
+static const double *location_box(struct arena *a, const struct json *entity)
+{
+    const struct json *location = json_get(entity, "location");
+    const struct json *instance = instance_find(location, NULL);
+    const struct json *value = instance_value(instance != NULL ? instance : instance_first(location));
+    struct error ignored;
+    struct geometry *g = json_is(value, JSON_OBJECT) ? geometry_parse(a, value, &ignored) : NULL;
+    return g != NULL ? g->box : NULL;
+}
+
+static bool put(struct entity_cache *c, struct txn *t, struct cached_entity *entry, struct error *e)
+{
+    struct store_index index = {0};
+    g_string_truncate(c->text, 0);
+    json_write(c->text, entry->entity);
+    if ((entry->changed & STORE_TYPES) != 0) {
+        index.types = texts_of(c->arena, json_get(entry->entity, "type"), &index.types_count);
+    }
+    if ((entry->changed & STORE_SCOPES) != 0) {
+        index.scopes = texts_of(c->arena, json_get(entry->entity, "scope"), &index.scopes_count);
+    }
+    if ((entry->changed & STORE_BOX) != 0) {
+        index.box = location_box(c->arena, entry->entity);
+    }
+    return txn_entity_put(t, &entry->eid, entry->id, c->text->str, c->text->len, &index, entry->changed, e);
+}
+
+static bool cache_flush(struct txn *t, void *data, struct error *e)
+{
+    struct entity_cache *c = data;
+    for (struct cached_entity *entry = c->first_dirty; entry != NULL; entry = entry->next_dirty) {
+        if (entry->entity != NULL && !put(c, t, entry, e)) {
+            return false;
+        }
+        entry->dirty = false;
+    }
+    c->first_dirty = NULL;
+    c->last_dirty = &c->first_dirty;
+    return true;
+}
+
+struct entity_cache *entity_cache_of(struct txn *t)
+{
+    struct entity_cache *c = txn_attached(t);
+    if (c == NULL) {
+        c = cache_take();
+        c->first_dirty = NULL;
+        c->last_dirty = &c->first_dirty;
+        txn_attach(t, c, cache_flush, cache_release);
+    }
+    return c;
+}
+
+struct arena *entity_cache_arena(struct entity_cache *c)
+{
+    return c->arena;
+}
+
+GString *entity_cache_text(struct entity_cache *c)
+{
+    g_string_truncate(c->text, 0);
+    return c->text;
+}
+
+struct cached_entity *entity_cache_find(struct entity_cache *c, struct txn *t, const char *id,
+                                        struct error *e)
+{
+    struct cached_entity *entry = g_hash_table_lookup(c->by_id, id);
+    struct store_entity row;
+    if (entry != NULL) {
+        return entry;
+    }
+    entry = arena_new0(c->arena, struct cached_entity);
+    entry->id = arena_strdup(c->arena, id);
+    if (view_entity(txn_view(t), c->arena, id, &row)) {
+        entry->eid = row.eid;
+        entry->size = row.body_length;
+        entry->entity = json_parse(c->arena, row.body, row.body_length, e);
+        if (entry->entity == NULL) {
+            return NULL;
+        }
+    }
+    g_hash_table_insert(c->by_id, (gpointer)entry->id, entry);
+    return entry;
+}
+
+void entity_cache_set(struct entity_cache *c, struct cached_entity *entry, struct json *version, int changed)
+{
+    entry->entity = version;
+    entry->changed |= entry->eid == 0 ? STORE_INDEX_ALL : changed;
+    if (!entry->dirty) {
+        entry->dirty = true;
+        entry->next_dirty = NULL;
+        *c->last_dirty = entry;
+        c->last_dirty = &entry->next_dirty;
+    }
+}
+
+bool entity_cache_delete(struct txn *t, struct cached_entity *entry, struct error *e)
+{
+    if (entry->eid != 0 && !txn_entity_delete(t, entry->eid, e)) {
+        return false;
+    }
+    entry->eid = 0;
+    entry->entity = NULL;
+    entry->size = 0;
+    return true;
+}
+
+/* ---- context.h ---- */
+
+struct json *context_get(struct view *v, struct arena *a, const char *id)
+{
+    struct store_entity row;
+    struct error e = {0};
+    return view_entity(v, a, id, &row) ? json_parse(a, row.body, row.body_length, &e) : NULL;
+}
+
+struct json *context_get_txn(struct txn *t, struct arena *a, const char *id)
+{
+    struct error e = {0};
+    struct cached_entity *entry = entity_cache_find(entity_cache_of(t), t, id, &e);
+    return entry != NULL && entry->entity != NULL ? json_copy(a, entry->entity) : NULL;
+}

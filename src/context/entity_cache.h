@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The entities that a job has read or written, parsed: read once from disk, put there once when the job ends.
+ */
+#pragma once
+
+#include "context/context.h"
+
+/* A version of an entity is never changed in place: a write makes a new list of members that shares what
+ * stays. */
+struct cached_entity {
+    const char *id;
+    int64_t eid;         /* 0: not on disk */
+    struct json *entity; /* the current version; NULL: does not exist */
+    size_t size;         /* bytes of its text, or more */
+    int changed;         /* index parts that differ from the disk's */
+    bool dirty;
+    struct cached_entity *next_dirty;
+};
+/* Of the job that runs in t; made at the first call. */
+struct entity_cache;
+struct entity_cache *entity_cache_of(struct txn *t);
+/* Its memory, which lives as long as the job. */
+struct arena *entity_cache_arena(struct entity_cache *c);
+/* An empty text to write records into; one at a time. */
+GString *entity_cache_text(struct entity_cache *c);
+/* The entity with this id as the job sees it, existing or not. NULL with e set when the stored text is
+ * broken. */
+struct cached_entity *entity_cache_find(struct entity_cache *c, struct txn *t, const char *id,
+                                        struct error *e);
+/* Takes a new version; changed are STORE_… flags. */
+void entity_cache_set(struct entity_cache *c, struct cached_entity *entry, struct json *version, int changed);
+/* Removes it from the disk at once. */
+bool entity_cache_delete(struct txn *t, struct cached_entity *entry, struct error *e);

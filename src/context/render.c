@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Normalized, concise, simplified and GeoJSON representations. */
+#include "context/render.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "context/entity.h"
+
+static bool is_key(const struct json *m, const char *name)
+{
+    return strcmp(m->key, name) == 0;
+}
+
+static void write_key(GString *out, const char *name)
+{
+    if (out->str[out->len - 1] != '{') {
+        g_string_append_c(out, ',');
+    }
+    g_string_append_c(out, '"');
+    g_string_append(out, name);
+    g_string_append_len(out, "\":", 2);
+}
+
+void render_name(GString *out, const char *stored, const struct render *r)
+{
+    const char *name = r->ctx != NULL ? ld_compact(r->ctx, r->arena, stored) : stored;
+    json_write_string(out, name, strlen(name));
+}
+
+static void write_named(GString *out, const struct json *m, const struct render *r)
+{
+    if (out->str[out->len - 1] != '{') {
+        g_string_append_c(out, ',');
+    }
+    if (r->ctx != NULL) {
+        render_name(out, m->key, r);
+    } else {
+        json_write_string(out, m->key, m->key_length);
+    }
+    g_string_append_c(out, ':');
+}
+
+static void write_time(GString *out, const struct json *v)
+{
+    char text[INSTANT_TEXT];
+    g_string_append_printf(out, "\"%s\"", instant_format(v->integer, text));
+}
+
+/* Names compacted; a single one alone, several as an array. */
+static void write_names(GString *out, const struct json *names, const struct render *r)
+{
+    if (names->type == JSON_STRING) {
+        render_name(out, names->string, r);
+        return;
+    }
+    bool several = names->length != 1;
+    if (several) {
+        g_string_append_c(out, '[');
+    }
+    for (const struct json *n = names->first; n != NULL; n = n->next) {
+        if (n != names->first) {
+            g_string_append_c(out, ',');
+        }
+        if (n->type == JSON_STRING) {
+            render_name(out, n->string, r);
+        } else {
+            json_write(out, n);
+        }
+    }
+    if (several) {
+        g_string_append_c(out, ']');
+    }
+}
+
+static void write_one_or_more(GString *out, const struct json *array)
+{
+    json_write(out, array->type == JSON_ARRAY && array->length == 1 ? array->first : array);
+}
+
+/* ---- languages (4.15) ---- */
+
+/* Does the tag fall under the range ("zh" takes "zh-Hans")? */
+static bool in_range(const char *tag, const char *range)
+{
+    size_t n = strlen(range);
+    return g_ascii_strncasecmp(tag, range, n) == 0 && (tag[n] == '\0' || tag[n] == '-');
+}
+
+static const struct json *text_for_range(const struct json *map, const char *range)
+{
+    for (const struct json *m = map->first; m != NULL; m = m->next) {
+        if (in_range(m->key, range)) {
+            return m;
+        }
+    }
+    const char *dash = strrchr(range, '-'); /* "zh-CN" is content with "zh" */
+    if (dash == NULL) {
+        return NULL;
+    }
+    g_autofree char *shorter = g_strndup(range, (gsize)(dash - range));
+    return text_for_range(map, shorter);
+}
+
+const struct json *render_language(const struct json *map, const char *lang, const char **language)
+{
+    g_auto(GStrv) ranges = g_strsplit(lang, ",", 20);
+    const struct json *best = NULL;
+    double best_weight = 0;
+    for (char **range = ranges; *range != NULL; range++) {
+        char *weight_text = strstr(*range, ";q=");
+        double weight = weight_text != NULL ? g_ascii_strtod(weight_text + 3, NULL) : 1;
+        if (weight_text != NULL) {
+            *weight_text = '\0';
+        }
+        const char *name = g_strstrip(*range);
+        const struct json *m = strcmp(name, "*") == 0 ? json_first(map) : text_for_range(map, name);
+        if (m != NULL && weight > best_weight) {
+            best = m;
+            best_weight = weight;
+        }
+    }
+    if (best == NULL) {
+        best = json_get(map, "@none");
+    }
+    if (best == NULL) {
+        best = json_first(map);
+    }
+    *language = best != NULL ? best->key : NULL;
+    return best;
+}
+
+/* ---- values ---- */
+
+static void write_object_list(GString *out, const struct json *list, const struct render *r)
+{
+    if (r->format != RENDER_NORMALIZED) {
+        json_write(out, list);
+        return;
+    }
+    g_string_append_c(out, '[');
+    for (const struct json *c = json_first(list); c != NULL; c = c->next) {
+        g_string_append(out, c == list->first ? "{\"object\":" : ",{\"object\":");
+        json_write(out, c);
+        g_string_append_c(out, '}');
+    }
+    g_string_append_c(out, ']');
+}
+
+static void write_value(GString *out, enum attribute_kind kind, const struct json *value,
+                        const struct render *r)
+{
+    if (kind == KIND_VOCAB && r->ctx != NULL) {
+        write_names(out, value, r);
+    } else if (kind == KIND_LIST_RELATIONSHIP) {
+        write_object_list(out, value, r);
+    } else {
+        json_write(out, value);
+    }
+}
+
+/* ---- instances ---- */
+
+static bool wants_language(enum attribute_kind kind, const struct json *value, const struct render *r)
+{
+    return kind == KIND_LANGUAGE && r->lang != NULL && json_is(value, JSON_OBJECT);
+}
+
+static void write_simplified(GString *out, const struct json *instance, const struct render *r)
+{
+    enum attribute_kind kind = instance_kind(instance);
+    const struct json *value = instance_value(instance);
+    const char *language;
+    if (value == NULL) {
+        g_string_append(out, "null");
+    } else if (wants_language(kind, value, r)) {
+        const struct json *text = render_language(value, r->lang, &language);
+        json_write(out, text != NULL ? text : value);
+    } else if (kind == KIND_LANGUAGE || kind == KIND_VOCAB || kind == KIND_JSON) {
+        g_string_append_printf(out, "{\"%s\":", kind_member(kind));
+        write_value(out, kind, value, r);
+        g_string_append_c(out, '}');
+    } else {
+        write_value(out, kind, value, r);
+    }
+}
+
+/* Has the instance nothing but its value to show? */
+static bool is_bare(const struct json *instance, const struct render *r)
+{
+    for (const struct json *m = instance->first; m != NULL; m = m->next) {
+        bool time = is_key(m, "createdAt") || is_key(m, "modifiedAt");
+        if (time ? r->sys_attrs : !is_key(m, "type") && kind_of_member(m->key, m->key_length) == KIND_NONE) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* In the concise form a bare value may stand alone, unless it would then be taken for an instance. */
+static bool stands_alone(const struct json *instance, enum attribute_kind kind, const struct json *value,
+                         const struct render *r)
+{
+    return value != NULL && (kind == KIND_GEO || (kind == KIND_PROPERTY && value->type != JSON_OBJECT)) &&
+           is_bare(instance, r);
+}
+
+static void write_sub_attribute(GString *out, const struct json *m, const struct render *r)
+{
+    write_named(out, m, r);
+    render_attribute(out, m, r);
+}
+
+static void write_member(GString *out, const struct json *m, const struct render *r)
+{
+    if (is_key(m, "createdAt") || is_key(m, "modifiedAt")) {
+        if (r->sys_attrs) {
+            write_key(out, m->key);
+            write_time(out, m);
+        }
+    } else if (is_key(m, "objectType") || is_key(m, "valueType")) {
+        write_key(out, m->key);
+        write_names(out, m, r);
+    } else if (is_key(m, "unitCode") || is_key(m, "observedAt") || is_key(m, "datasetId")) {
+        write_key(out, m->key);
+        json_write(out, m);
+    } else {
+        write_sub_attribute(out, m, r);
+    }
+}
+
+/* A LanguageProperty in one language is a Property with "lang". */
+static void write_translated(GString *out, const struct json *value, const struct render *r)
+{
+    const char *language = NULL;
+    const struct json *text = render_language(value, r->lang, &language);
+    if (r->format == RENDER_NORMALIZED) {
+        write_key(out, "type");
+        g_string_append(out, "\"Property\"");
+    }
+    write_key(out, "value");
+    json_write(out, text != NULL ? text : value);
+    if (language != NULL && strcmp(language, "@none") != 0) {
+        write_key(out, "lang");
+        json_write_string(out, language, strlen(language));
+    }
+}
+
+void render_instance(GString *out, const struct json *instance, const struct render *r)
+{
+    if (r->format == RENDER_SIMPLIFIED) {
+        write_simplified(out, instance, r);
+        return;
+    }
+    enum attribute_kind kind = instance_kind(instance);
+    const struct json *value = instance_value(instance);
+    if (r->format == RENDER_CONCISE && stands_alone(instance, kind, value, r)) {
+        json_write(out, value);
+        return;
+    }
+    g_string_append_c(out, '{');
+    if (wants_language(kind, value, r)) {
+        write_translated(out, value, r);
+    } else {
+        if (r->format == RENDER_NORMALIZED && kind != KIND_NONE) {
+            write_key(out, "type");
+            g_string_append_printf(out, "\"%s\"", kind_type(kind));
+        }
+        if (value != NULL) {
+            write_key(out, value->key);
+            write_value(out, kind, value, r);
+        }
+    }
+    for (const struct json *m = instance->first; m != NULL; m = m->next) {
+        if (m != value && !is_key(m, "type")) {
+            write_member(out, m, r);
+        }
+    }
+    g_string_append_c(out, '}');
+}
+
+/* {"dataset": {"@none": …, "urn:…": …}} */
+static void write_simplified_datasets(GString *out, const struct json *attribute, const struct render *r)
+{
+    g_string_append(out, "{\"dataset\":{");
+    for (const struct json *i = attribute->first; i != NULL; i = i->next) {
+        const char *dataset = json_get_string(i, "datasetId");
+        write_key(out, dataset != NULL ? dataset : "@none");
+        write_simplified(out, i, r);
+    }
+    g_string_append(out, "}}");
+}
+
+void render_attribute(GString *out, const struct json *attribute, const struct render *r)
+{
+    if (attribute->type != JSON_ARRAY) {
+        render_instance(out, attribute, r);
+        return;
+    }
+    if (r->format == RENDER_SIMPLIFIED) {
+        write_simplified_datasets(out, attribute, r);
+        return;
+    }
+    g_string_append_c(out, '[');
+    for (const struct json *i = attribute->first; i != NULL; i = i->next) {
+        if (i != attribute->first) {
+            g_string_append_c(out, ',');
+        }
+        render_instance(out, i, r);
+    }
+    g_string_append_c(out, ']');
+}
+
+/* ---- entities ---- */
+
+static bool listed(const char *const *names, const char *name)
+{
+    for (; *names != NULL; names++) {
+        if (strcmp(*names, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool shown(const struct render *r, const char *name)
+{
+    return (r->pick == NULL || listed(r->pick, name)) && (r->omit == NULL || !listed(r->omit, name));
+}
+
+static void write_id(GString *out, const struct json *entity, const struct render *r)
+{
+    const struct json *id = json_get(entity, "id");
+    if (id != NULL && shown(r, "id")) {
+        write_key(out, "id");
+        json_write(out, id);
+    }
+}
+
+static void write_type(GString *out, const struct json *entity, const struct render *r)
+{
+    const struct json *types = json_get(entity, "type");
+    if (types != NULL && shown(r, "type")) {
+        write_key(out, "type");
+        write_names(out, types, r);
+    }
+}
+
+static void write_scope_and_times(GString *out, const struct json *entity, const struct render *r)
+{
+    static const char *const times[] = {"createdAt", "modifiedAt"};
+    const struct json *scope = json_get(entity, "scope");
+    if (scope != NULL && shown(r, "scope")) {
+        write_key(out, "scope");
+        write_one_or_more(out, scope);
+    }
+    for (int i = 0; r->sys_attrs && i < 2; i++) {
+        const struct json *time = json_get(entity, times[i]);
+        if (time != NULL && shown(r, times[i])) {
+            write_key(out, times[i]);
+            write_time(out, time);
+        }
+    }
+}
+
+static void write_attributes(GString *out, const struct json *entity, const struct render *r)
+{
+    for (const struct json *m = json_first(entity); m != NULL; m = m->next) {
+        if (entity_is_attribute(m) && shown(r, m->key)) {
+            write_named(out, m, r);
+            render_attribute(out, m, r);
+        }
+    }
+}
+
+static void write_context(GString *out, const struct render *r)
+{
+    if (r->context_value != NULL) {
+        write_key(out, "@context");
+        json_write(out, r->context_value);
+    }
+}
+
+void render_entity(GString *out, const struct json *entity, const struct render *r)
+{
+    g_string_append_c(out, '{');
+    write_id(out, entity, r);
+    write_type(out, entity, r);
+    write_scope_and_times(out, entity, r);
+    write_attributes(out, entity, r);
+    write_context(out, r);
+    g_string_append_c(out, '}');
+}
+
+/* The geometry of a Feature: the GeoProperty asked for, its default instance, or null. */
+static void write_geometry(GString *out, const struct json *entity, const struct render *r)
+{
+    const struct json *attr =
+        json_get(entity, r->geometry_property != NULL ? r->geometry_property : "location");
+    const struct json *instance = attr != NULL ? instance_find(attr, NULL) : NULL;
+    write_key(out, "geometry");
+    if (instance != NULL && instance_kind(instance) == KIND_GEO) {
+        json_write(out, instance_value(instance));
+    } else {
+        g_string_append(out, "null");
+    }
+}
+
+void render_feature(GString *out, const struct json *entity, const struct render *r)
+{
+    g_string_append_c(out, '{');
+    const struct json *id = json_get(entity, "id");
+    if (id != NULL) {
+        write_key(out, "id");
+        json_write(out, id);
+    }
+    write_key(out, "type");
+    g_string_append(out, "\"Feature\"");
+    write_key(out, "properties");
+    g_string_append_c(out, '{');
+    write_type(out, entity, r);
+    write_scope_and_times(out, entity, r);
+    write_attributes(out, entity, r);
+    g_string_append_c(out, '}');
+    write_context(out, r);
+    write_geometry(out, entity, r);
+    g_string_append_c(out, '}');
+}

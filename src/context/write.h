@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writing entities inside a store transaction: what context_write does, with all that the API needs. */
+#pragma once
+
+#include "context/context.h"
+#include "expr/expr.h"
+
+/* Flags beside those of enum context_flags. */
+enum {
+    WRITE_PARTIAL = 0x100, /* with CONTEXT_MERGE: members are replaced whole, not merged into (5.6.4) */
+    WRITE_INSTANCE_EXISTS =
+        0x200, /* each instance given must be there already, else ERROR_NOT_FOUND (5.6.4, 5.6.19) */
+    WRITE_KEEP_NO_SCOPE = 0x400, /* a scope is replaced where there is one, never added (5.6.2) */
+};
+
+struct write {
+    enum context_mode mode;
+    int flags;
+    const char *by;
+    const struct type_query *type; /* the entity must match, else ERROR_NOT_FOUND; NULL = any */
+};
+struct write_result {
+    uint64_t seq; /* of the last record; 0 when nothing changed */
+    bool created; /* the entity was not there before */
+    struct json
+        *skipped; /* with CONTEXT_APPEND: array of the attributes that were there already; else NULL */
+};
+/* result lives in a; a, e and result may not be NULL. On failure nothing has changed. */
+bool entity_write(struct txn *t, struct arena *a, struct json *fragment, const struct write *how,
+                  struct write_result *result, struct error *e);
+
+/* Deletes one instance (dataset NULL: the default one) or, with all, every instance of an attribute (5.6.5).
+ * ERROR_NOT_FOUND when there is none. */
+bool attribute_delete(struct txn *t, const char *id, const char *name, const char *dataset, bool all,
+                      const struct write *how, uint64_t *seq, struct error *e);
+/* context_delete with the choice of a type. */
+bool entity_delete(struct txn *t, const char *id, const struct write *how, uint64_t *seq, struct error *e);
