@@ -57,7 +57,7 @@ const char *kind_member(enum attribute_kind kind)
 static bool key_in(const struct json *member, const char *const *names)
 {
     for (; *names != NULL; names++) {
-        if (same(member->key, member->key_length, *names)) {
+        if (strcmp(member->key, *names) == 0) {
             return true;
         }
     }

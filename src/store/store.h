@@ -130,11 +130,15 @@ void view_types(struct view *v, void (*each)(void *user, const char *type, int64
 /* One record is a JSON object:
  *   {"op": "create"|"update"|"delete", "id": "urn:…", "type": ["AirQualityObserved"], "at": 1772323200000000,
  *    "attrs": {"pm25": {"type":"Property","value":12,…} or an array of instances with datasetId},
- *    "gone": ["name", …], "late": true, "by": "user name or input's name"}
+ *    "gone": ["name", …], "made": ["name", …], "late": true, "by": "user name or input's name",
+ *    "digest": "hex", "sm3": "hex"}
  * attrs holds, in stored form, only what this change wrote; gone names the attributes that it removed ("name"
- * or "name datasetId"); late marks values older than the current ones: for the history only, the entity keeps
- * its newer values. at is the transaction's time in microseconds. Numbers of records (seq) are 1, 2, 3, …
- * without holes. */
+ * or "name datasetId"); made names the attributes of an
+ * update that the entity did not have before; the instances in attrs come without createdAt and modifiedAt
+ * (which are at). digest and sm3, for entities of type Case or Rule, are the SHA-256 and SM3 of the canonical
+ * text of the whole entity after the change. late marks values older than the current ones: for the history
+ * only, the entity keeps its newer values. at is the transaction's time in microseconds. Numbers of records
+ * (seq) are 1, 2, 3, … without holes. */
 uint64_t txn_log(struct txn *t, const char *record, size_t length);
 
 /* A run of records as one commit wrote it; parsed once, shared by all readers, read-only. */
