@@ -690,9 +690,10 @@ static void read_incident(struct reader *r, const struct json *from)
 /* ---- all of it ---- */
 
 struct section {
-    const struct json *every_entity, *entities, *drivers, *groups, *incidents;
+    const struct json *with, *every_entity, *entities, *drivers, *groups, *incidents;
 };
 static const struct json_field section_fields[] = {
+    {"with", FIELD_ARRAY, offsetof(struct section, with)},
     {"every_entity", FIELD_OBJECT, offsetof(struct section, every_entity)},
     {"entities", FIELD_ARRAY, offsetof(struct section, entities)},
     {"drivers", FIELD_OBJECT, offsetof(struct section, drivers)},
@@ -763,6 +764,27 @@ static void mark_entities(struct reader *r)
     }
 }
 
+static bool is_loaded(const struct pack *const *packs, const struct json *name)
+{
+    for (; *packs != NULL; packs++) {
+        if (json_streq(name, (*packs)->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A section plays only beside the packs that it names in `with`; else it is left out as a whole. */
+static bool plays(const struct pack *const *packs, const struct json *section)
+{
+    for (const struct json *name = json_first(json_get(section, "with")); name != NULL; name = name->next) {
+        if (!is_loaded(packs, name)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 struct world *world_read(struct arena *a, const struct pack *const *packs, uint64_t seed,
                          const struct pack *only, struct pack_report *report)
 {
@@ -780,7 +802,7 @@ struct world *world_read(struct arena *a, const struct pack *const *packs, uint6
     for (int i = 0; i < count; i++) {
         const struct json *from = json_get(packs[i]->root, "demo");
         r.pack = packs[i];
-        if (from != NULL) {
+        if (from != NULL && plays(packs, from)) {
             read_fields(&r, from, section_fields, &sections[i]);
         }
     }
