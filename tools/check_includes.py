@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Holds the includes of src/ against the module table in meson.build: a module includes only what its row names,
+and another module's private headers never."""
+import ast
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def table():
+    text = (ROOT / "meson.build").read_text()
+    rows = re.search(r"^modules = (\[.*?^\])", text, re.S | re.M).group(1)
+    return {name: (layer, set(allowed)) for layer, name, allowed, _libs in ast.literal_eval(rows)}
+
+
+def mistakes():
+    modules = table()
+    for name, (layer, allowed) in modules.items():
+        for other in allowed:
+            if modules[other][0] > layer:
+                yield f"meson.build: {name} (layer {layer}) may not stand on {other} (layer {modules[other][0]})"
+    for path in sorted((ROOT / "src").glob("*/*.[ch]*")):
+        here = path.parent.name
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            found = re.match(r'\s*#include "([a-z]+)/([^"]+)"', line)
+            if not found or found.group(1) == here or here == "server":
+                continue
+            if found.group(1) not in modules.get(here, (0, set()))[1]:
+                yield f"{path.relative_to(ROOT)}:{number}: {here} may not include {found.group(1)}/{found.group(2)}"
+
+
+if __name__ == "__main__":
+    found = list(mistakes())
+    print("\n".join(found) or "includes: as the module table says")
+    sys.exit(bool(found))
