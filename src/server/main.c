@@ -18,8 +18,6 @@ static const struct command {
     {"user", user_command, "make, change, list or remove accounts of a hub that is not running",
      "zhongshu user add zhang --data data --role operator --password-file secret"},
     {"packs", packs_command_here, "check, list or explain packs", "zhongshu packs check packs"},
-    {"verify", verify_command, "check the evidence log and every case against it, offline",
-     "zhongshu verify --data data"},
     {"backup", backup_command, "copy a data directory, also while the hub runs",
      "zhongshu backup --data data --to copy"},
     {"restore", restore_command, "put a backup into an empty data directory",

@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The list of modules: what the program is made of. */
-#include "context/api.h"
-#include "context/stream.h"
-#include "context/subscription.h"
-#include "context/temporal.h"
-#include "ledger/ledger.h"
 #include "packs/packs.h"
 #include "server/commands.h"
 
@@ -17,11 +12,6 @@ void server_routes(struct http_server *s)
 {
     http_server_routes(s, health_routes);
     http_server_routes(s, identity_routes);
-    http_server_routes(s, context_routes);
-    http_server_routes(s, temporal_routes);
-    http_server_routes(s, subscription_routes);
-    http_server_routes(s, stream_routes);
-    http_server_routes(s, ledger_routes);
     for (int i = 0; server_features[i] != NULL; i++) {
         if (server_features[i]->routes != NULL) {
             http_server_routes(s, server_features[i]->routes);

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ledger/ledger.h"
 #include "packs/packs.h"
 #include "server/commands.h"
 
@@ -49,10 +48,11 @@ static bool read_password(const char *file, char **password, struct error *e)
     return true;
 }
 
-static void print_user(void *unused, const struct user *u)
+static bool print_user(void *unused, const struct user *u)
 {
     g_autofree char *roles = g_strjoinv(",", (char **)u->roles);
     printf("%s\t%s\t%s\t%s\t%s\n", u->name, u->display_name, u->organisation, u->area, roles);
+    return true;
 }
 
 int user_command(int argc, char **argv)
@@ -89,7 +89,8 @@ int user_command(int argc, char **argv)
     bool ok = true;
     g_autofree char *password = NULL;
     if (listing) {
-        identity_each_user(s, print_user, NULL);
+        view_auto v = view_begin(s);
+        identity_each_user(v, print_user, NULL);
     } else if (adding) {
         const char *none[] = {NULL};
         struct user u = {.name = argv[2],
@@ -101,32 +102,6 @@ int user_command(int argc, char **argv)
     } else {
         ok = identity_delete_user(s, argv[2], &e);
     }
-    store_close(s);
-    return ok ? 0 : command_failed(&e);
-}
-
-/* ---- verify ---- */
-
-int verify_command(int argc, char **argv)
-{
-    g_autofree char *data = NULL;
-    const GOptionEntry entries[] = {
-        {"data", 0, 0, G_OPTION_ARG_FILENAME, &data, "the data directory (data)", "DIR"},
-        {0},
-    };
-    int failed = parse("— check the evidence log and every case against it", entries, &argc, &argv);
-    if (failed != 0) {
-        return failed - 1;
-    }
-    struct error e = {0};
-    struct store_options options = {.read_only = true};
-    struct store *s = store_open(data != NULL ? data : "data", &options, &e);
-    if (s == NULL) {
-        return command_failed(&e);
-    }
-    g_autoptr(GString) report = g_string_new(NULL);
-    bool ok = ledger_verify(s, speaks_chinese(), report, &e);
-    fputs(report->str, stdout);
     store_close(s);
     return ok ? 0 : command_failed(&e);
 }

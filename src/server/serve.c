@@ -6,9 +6,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "context/stream.h"
-#include "context/subscription.h"
-#include "ledger/ledger.h"
 #include "packs/packs.h"
 #include "server/commands.h"
 #include "server/settings.h"
@@ -17,8 +14,6 @@
 struct server {
     struct settings settings;
     struct hub hub;
-    struct ledger *ledger;
-    struct log_reader *ledger_reader;
     char *mqtt_host;
     char *mqtt_password;
     int started; /* features that have started */
@@ -75,23 +70,6 @@ static bool check_settings(const struct settings *s, struct error *e)
                      "--log-level 只能是 debug、info、warning 或 error，而不是 %s", s->log_level);
 }
 
-static bool take_leaves(void *user, const struct log_batch *b, uint64_t after, struct error *e)
-{
-    return ledger_take(user, b, after, e);
-}
-
-static bool start_ledger(struct server *s, struct error *e)
-{
-    s->ledger = ledger_open(s->hub.store, s->settings.origin, e);
-    if (s->ledger == NULL) {
-        return false;
-    }
-    struct log_reader_options o = {
-        .name = "ledger", .batch = take_leaves, .user = s->ledger, .from = UINT64_MAX};
-    s->ledger_reader = log_reader_start(s->hub.store, &o);
-    return true;
-}
-
 static bool start_features(struct server *s, struct error *e)
 {
     for (int i = 0; server_features[i] != NULL; i++, s->started++) {
@@ -136,23 +114,18 @@ static bool start(struct server *s, struct error *e)
     h->http = http_server_new();
     health_bind(h);
     server_routes(h->http);
-    return start_ledger(s, e) && stream_start(h->store, e) && packs_open(h, e) && subscription_start(h, e) &&
-           start_features(s, e) && start_http(s, e);
+    return packs_open(h, e) && start_features(s, e) && start_http(s, e);
 }
 
 static void stop(struct server *s)
 {
-    stream_stop();
     http_server_free(s->hub.http);
     for (int i = s->started - 1; i >= 0; i--) {
         if (server_features[i]->stop != NULL) {
             server_features[i]->stop();
         }
     }
-    subscription_stop();
     packs_close();
-    log_reader_stop(s->ledger_reader);
-    ledger_close(s->ledger);
     http_client_free(s->hub.client);
     identity_free(s->hub.identity);
     store_close(s->hub.store);
