@@ -680,26 +680,121 @@ static GArray *copy_open(struct history *h, const char *entity, const char *attr
     return out;
 }
 
-static bool read_chunks(struct history *h, const char *entity, const char *attribute, const char *dataset,
-                        instant from, instant to, GArray *points, struct error *e)
+/* One question for points, answered chunk by chunk, so that a long history is never in memory as a whole.
+ * Between chunks the writer may rewrite them: position says what has been given, and is asked for anew each
+ * time. */
+struct scan {
+    struct history *h;
+    int64_t sid; /* 0: no chunk yet */
+    GArray *open;
+    guint next_open;  /* in the direction of the scan */
+    instant from, to; /* what is still to be given: from <= at < to */
+    bool descending;
+    bool (*each)(void *user, const struct history_point *p);
+    void *user;
+};
+
+static int64_t stored_sid(struct history *h, const char *entity, const char *attribute, const char *dataset)
 {
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&h->reader_lock);
     sqlite3_stmt *st =
-        prepare(h->reader_db, "SELECT body, chunk.sid FROM chunk JOIN series ON series.sid = chunk.sid"
-                              " WHERE entity = ?1 AND attribute = ?2 AND dataset = ?3 AND stop >= ?4 AND"
-                              " start < ?5 ORDER BY start");
+        prepare(h->reader_db, "SELECT sid FROM series WHERE entity = ?1 AND attribute = ?2 AND dataset = ?3");
     sqlite3_bind_text(st, 1, entity, -1, SQLITE_STATIC);
     sqlite3_bind_text(st, 2, attribute, -1, SQLITE_STATIC);
     sqlite3_bind_text(st, 3, dataset, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(st, 4, from);
-    sqlite3_bind_int64(st, 5, to);
-    bool ok = true;
-    while (ok && sqlite3_step(st) == SQLITE_ROW) {
-        ok = chunk_unpack(sqlite3_column_blob(st, 0), (size_t)sqlite3_column_bytes(st, 0), points) ||
-             bad_chunk(sqlite3_column_int64(st, 1), e);
+    int64_t sid = sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+    sqlite3_finalize(st);
+    return sid;
+}
+
+/* Reads the one chunk that a query finds, if its stop is not before from; 1 found, 0 none, -1 damaged. */
+static int read_one(struct scan *s, const char *sql, instant border, GArray *points, struct error *e)
+{
+    sqlite3_stmt *st = prepare(s->h->reader_db, sql);
+    sqlite3_bind_int64(st, 1, s->sid);
+    sqlite3_bind_int64(st, 2, border);
+    int found = sqlite3_step(st) == SQLITE_ROW && sqlite3_column_int64(st, 1) >= s->from;
+    if (found == 1 &&
+        !chunk_unpack(sqlite3_column_blob(st, 0), (size_t)sqlite3_column_bytes(st, 0), points)) {
+        bad_chunk(s->sid, e);
+        found = -1;
     }
     sqlite3_finalize(st);
-    return ok;
+    return found;
+}
+
+/* The next chunk in the direction of the scan that may hold something of what is still to be given. */
+static int read_next(struct scan *s, GArray *points, struct error *e)
+{
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&s->h->reader_lock);
+    if (s->descending) {
+        return read_one(
+            s, "SELECT body, stop FROM chunk WHERE sid = ?1 AND start < ?2 ORDER BY start DESC LIMIT 1",
+            s->to, points, e);
+    }
+    int found =
+        read_one(s, "SELECT body, stop FROM chunk WHERE sid = ?1 AND start <= ?2 ORDER BY start DESC LIMIT 1",
+                 s->from, points, e);
+    return found != 0
+               ? found
+               : read_one(s,
+                          "SELECT body, stop FROM chunk WHERE sid = ?1 AND start > ?2 ORDER BY start LIMIT 1",
+                          s->from, points, e);
+}
+
+static bool give(struct scan *s, const struct point *p)
+{
+    struct history_point out = {
+        .at = p->at, .is_number = p->text == NULL, .number = p->number, .text = p->text};
+    return s->each(s->user, &out);
+}
+
+static const struct point *nth(const GArray *points, guint n, bool descending)
+{
+    return n < points->len ? &g_array_index(points, struct point, descending ? points->len - 1 - n : n)
+                           : NULL;
+}
+
+/* Gives the open points that come before a stored one; *same tells that one stands at the very same time. */
+static bool give_open(struct scan *s, const struct point *before, bool *same)
+{
+    *same = false;
+    for (const struct point *o; (o = nth(s->open, s->next_open, s->descending)) != NULL; s->next_open++) {
+        if (before != NULL && (s->descending ? o->at < before->at : o->at > before->at)) {
+            return true;
+        }
+        *same = before != NULL && o->at == before->at;
+        if (!give(s, o)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool give_chunk(struct scan *s, const GArray *points)
+{
+    const struct point *p;
+    for (guint i = 0; (p = nth(points, i, s->descending)) != NULL; i++) {
+        bool same;
+        if (p->at < s->from || p->at >= s->to) {
+            continue;
+        }
+        if (!give_open(s, p, &same) || (!same && !give(s, p))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Steps over what the chunk has given; false when nothing can follow. */
+static bool advance(struct scan *s, const GArray *points)
+{
+    if (s->descending) {
+        s->to = MIN(s->to, g_array_index(points, struct point, 0).at);
+    } else {
+        s->from = MAX(s->from, g_array_index(points, struct point, points->len - 1).at + 1);
+    }
+    return s->from < s->to;
 }
 
 bool store_history_points(struct store *s, const char *entity, const char *attribute, const char *dataset,
@@ -707,23 +802,34 @@ bool store_history_points(struct store *s, const char *entity, const char *attri
                           bool (*each)(void *user, const struct history_point *p), void *user,
                           struct error *e)
 {
-    struct history *h = s->history;
     dataset = dataset != NULL ? dataset : "";
-    catch_up(h);
-    g_autoptr(GArray) open = copy_open(h, entity, attribute, dataset, from, to);
-    g_autoptr(GArray) stored = point_array();
-    if (!read_chunks(h, entity, attribute, dataset, from, to, stored, e)) {
-        return false;
-    }
-    g_autoptr(GArray) all = merge_points(stored, open);
-    for (guint i = 0; i < all->len; i++) {
-        const struct point *p = &g_array_index(all, struct point, descending ? all->len - 1 - i : i);
-        struct history_point out = {
-            .at = p->at, .is_number = p->text == NULL, .number = p->number, .text = p->text};
-        if (p->at >= from && p->at < to && !each(user, &out)) {
+    catch_up(s->history);
+    g_autoptr(GArray) open = copy_open(s->history, entity, attribute, dataset, from, to);
+    struct scan scan = {.h = s->history,
+                        .sid = stored_sid(s->history, entity, attribute, dataset),
+                        .open = open,
+                        .from = from,
+                        .to = to,
+                        .descending = descending,
+                        .each = each,
+                        .user = user};
+    bool more = from < to;
+    while (more) {
+        g_autoptr(GArray) points = point_array();
+        int found = read_next(&scan, points, e);
+        if (found < 0) {
+            return false;
+        }
+        if (found == 0 || points->len == 0) {
             break;
         }
+        if (!give_chunk(&scan, points)) {
+            return true;
+        }
+        more = advance(&scan, points);
     }
+    bool same;
+    give_open(&scan, NULL, &same);
     return true;
 }
 

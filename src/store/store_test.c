@@ -317,6 +317,68 @@ static void history_keeps_one_point_a_time(struct fixture *f, gconstpointer unus
     check_points(f->store, "a", 0, 100, false, "");
 }
 
+/* A record that carries many points of one series: every step seconds in [from, to). */
+static void record_many(struct store *s, int from, int to, int step)
+{
+    g_autoptr(GString) record =
+        g_string_new("{\"op\":\"update\",\"id\":\"a\",\"type\":[\"T\"],\"at\":1,\"attrs\":{\"x\":[");
+    for (int i = from; i < to; i += step) {
+        char text[INSTANT_TEXT];
+        g_string_append_printf(record, "%s{\"type\":\"Property\",\"value\":%d,\"observedAt\":\"%s\"}",
+                               i == from ? "" : ",", i, instant_format(i * INSTANT_SECOND, text));
+    }
+    g_string_append(record, "]}}");
+    static const double no_box[] = {0, 0, 0, 0};
+    view_auto v = view_begin(s);
+    arena_auto a = arena_new();
+    struct store_entity row = {0};
+    view_entity(v, a, "a", &row);
+    g_assert_true(
+        put(s, (struct put){.id = "a", .eid = row.eid, .record = record->str, .type = "T", .box = no_box}));
+}
+
+struct count {
+    int64_t last;
+    int n, most;
+    bool descending;
+};
+
+static bool count_point(void *user, const struct history_point *p)
+{
+    struct count *c = user;
+    g_assert_true(c->n == 0 || (c->descending ? p->at < c->last : p->at > c->last));
+    g_assert_cmpfloat(p->number, ==, (double)(p->at / INSTANT_SECOND));
+    c->last = p->at;
+    return ++c->n < c->most;
+}
+
+static int count_points(struct store *s, int from, int to, bool descending, int most)
+{
+    struct count c = {.most = most, .descending = descending};
+    g_assert_true(store_history_points(s, "a", "x", "", from * INSTANT_SECOND, to * INSTANT_SECOND,
+                                       descending, count_point, &c, NULL));
+    return c.n;
+}
+
+static void long_histories_are_read_in_order(struct fixture *f, gconstpointer unused)
+{
+    record_many(f->store, 0, 20000, 2);
+    reopen(f); /* three chunks */
+    record_many(f->store, 5000, 12000, 1);
+    record_many(f->store, 30000, 30010, 1);
+    for (int pass = 0; pass < 2; pass++) {
+        for (int descending = 0; descending < 2; descending++) {
+            g_assert_cmpint(count_points(f->store, 0, 100000, descending, 100000), ==, 13510);
+            g_assert_cmpint(count_points(f->store, 4990, 5010, descending, 100000), ==, 15);
+            g_assert_cmpint(count_points(f->store, 8190, 8200, descending, 100000), ==, 10);
+            g_assert_cmpint(count_points(f->store, 19990, 30001, descending, 100000), ==, 6);
+            g_assert_cmpint(count_points(f->store, 20001, 30000, descending, 100000), ==, 0);
+            g_assert_cmpint(count_points(f->store, 0, 100000, descending, 7), ==, 7);
+        }
+        reopen(f);
+    }
+}
+
 static void chunks_give_back_every_kind(void)
 {
     static const double values[] = {0, -0.0, 1.25, -17.5, 1e300, 0.1, 123456789.123, 3};
@@ -416,6 +478,7 @@ int main(int argc, char **argv)
     TEST("threads", many_threads_share_commits);
     TEST("keys", keys_keep_their_order);
     TEST("history", history_keeps_one_point_a_time);
+    TEST("long_history", long_histories_are_read_in_order);
     TEST("lock", two_processes_cannot_share);
     TEST("backup", a_backup_restores);
     g_test_add_func("/store/chunks", chunks_give_back_every_kind);
