@@ -591,6 +591,7 @@ static const struct json_field incident_fields[] = {
     {"group", FIELD_STRING, offsetof(struct incident_text, group), true},
     {"every", FIELD_SPAN, offsetof(struct incident_text, i.every), true},
     {"lasts", FIELD_ARRAY, offsetof(struct incident_text, lasts), true},
+    {"jitter", FIELD_DOUBLE, offsetof(struct incident_text, i.jitter)},
     {"near", FIELD_DOUBLE, offsetof(struct incident_text, i.near)},
     {"effects", FIELD_ARRAY, offsetof(struct incident_text, effects), true},
     {NULL},
@@ -665,7 +666,7 @@ static void read_effect(struct reader *r, const struct json *from, struct incide
 
 static void read_incident(struct reader *r, const struct json *from)
 {
-    struct incident_text t = {0};
+    struct incident_text t = {.i.jitter = 1};
     if (!read_fields(r, from, incident_fields, &t) || !read_every(r, from, t.i.every)) {
         return;
     }
@@ -677,6 +678,9 @@ static void read_incident(struct reader *r, const struct json *from)
         mistake(r, json_get(from, "group"), "Incidents happen to devices, not to what lies along links",
                 "事件只能发生在设备上，不能发生在沿线要素上");
         return;
+    }
+    if (t.i.jitter < 0 || t.i.jitter > 1) {
+        mistake(r, json_get(from, "jitter"), "jitter must lie between 0 and 1", "jitter 必须在 0 到 1 之间");
     }
     read_spans(r, t.lasts, &t.i.shortest, &t.i.longest);
     t.i.effects = arena_array(r->a, struct effect, t.effects->length);

@@ -176,7 +176,7 @@ double signal_plain(const struct world *w, const struct device *d, const struct 
 struct occurrence incident_occurrence(const struct incident *i, int64_t slot)
 {
     struct occurrence o = {.key = chance_mix(i->key, (uint64_t)slot)};
-    o.start = slot * i->every + (int64_t)((double)i->every * chance_unit(o.key, SALT_START));
+    o.start = slot * i->every + (int64_t)((double)i->every * i->jitter * chance_unit(o.key, SALT_START));
     o.end = o.start + span_between(i->shortest, i->longest, o.key);
     o.target = &i->group->devices[chance_mix(o.key, SALT_TARGET) % (uint64_t)i->group->count];
     return o;

@@ -119,7 +119,8 @@ struct incident {
     const char *name;
     const struct group *group;
     int64_t every, shortest, longest;
-    double near; /* metres; 0 = the target alone */
+    double jitter; /* within which share of its slot it may start, 0 to 1 */
+    double near;   /* metres; 0 = the target alone */
     struct effect *effects;
     int effects_count;
     uint64_t key;
