@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// The texts of the front end in English.
+import type zh from './zh';
+
+const en: typeof zh = {
+  product: 'Zhongshu',
+  productLong: 'City intelligence hub',
+  synthetic: 'Synthetic demo data',
+  syntheticLong: 'All devices and readings are synthetic demo data, not measurements',
+  nav: {
+    label: 'Main', situation: 'Situation', alarms: 'Alarms', cases: 'Cases', devices: 'Devices', rules: 'Rules', imports: 'Import',
+    rejections: 'Rejected', packs: 'Packs', users: 'Accounts', more: 'More', skip: 'Skip to content',
+  },
+  live: { live: 'Live', connecting: 'Connecting', broken: 'Disconnected, reconnecting', off: 'Not connected' },
+  user: { signOut: 'Sign out', theme: 'Switch to {next} theme', dark: 'dark', light: 'light', language: '切换为中文', menu: 'Account' },
+  signIn: {
+    title: 'Sign in', name: 'Account', password: 'Password', enter: 'Sign in', wait: 'Signing in…', failed: 'Sign-in failed', ended: 'Your session has ended. Please sign in again.',
+    show: 'Show password', lead: 'Sense, judge, act and prove, on one screen.',
+  },
+  severity: { red: 'Red', orange: 'Orange', yellow: 'Yellow', blue: 'Blue', label: 'Severity', short: { red: 'R', orange: 'O', yellow: 'Y', blue: 'B' } },
+  common: {
+    all: 'All', search: 'Search', filter: 'Filter', clear: 'Clear filters', refresh: 'Refresh', retry: 'Try again', close: 'Close', cancel: 'Cancel', confirm: 'OK',
+    save: 'Save', add: 'Add', remove: 'Delete', export: 'Export CSV', loading: 'Loading', none: 'None', yes: 'Yes', no: 'No', open: 'Open', back: 'Back',
+    total: '{n} in all', page: 'Page {page} of {pages}', prev: 'Previous page', next: 'Next page', perPage: '{n} a page', sortBy: 'Sort by {name}',
+    time: 'Time', name: 'Name', type: 'Type', place: 'Place', state: 'State', source: 'Source', message: 'Message', actions: 'Actions', value: 'Value',
+    updated: 'Updated', required: 'required', optional: 'optional', failed: 'That did not work', loadFailed: 'Could not load', newer: '{n} updates', details: 'Details',
+    notFound: 'There is no such page', notFoundWhat: 'The address may be wrong, or its subject was deleted.', home: 'To the situation', forbidden: 'Not permitted',
+    forbiddenWhat: 'This account may not see this page. Ask an administrator.', copied: 'Copied', copy: 'Copy', ago: 'at', street: 'Street',
+  },
+  situation: {
+    title: 'Situation', devices: 'Devices', online: 'Online', silent: 'Silent', alarming: 'In alarm', activeAlarms: 'Active alarms', openCases: 'Open cases',
+    overdue: 'overdue', dueSoon: 'Due soon', onlineRate: 'online', layers: 'Layers', legend: 'Legend', newestAlarms: 'Newest alarms', newestCases: 'Newest cases', map: 'Map',
+    table: 'Table', onlyAlarming: 'In alarm only', findDevice: 'Find a device', byLevel: 'By level', byStreet: 'Alarms by street', noAlarms: 'No alarms now',
+    noAlarmsWhat: 'They appear here by themselves when something is wrong.', noCases: 'No cases now', noCasesWhat: 'They appear here when alarms or people open them.', noDevices: 'No devices yet',
+    noDevicesWhat: 'Connect devices or import data and they appear on the map.', noMap: 'This browser cannot draw the map', noMapWhat: 'It needs WebGL. The table shows every device too.',
+    showTable: 'Show as table', showMap: 'Show as map', zoomHome: 'Whole district', fullScreen: 'Full screen', noneMatch: 'No device matches', ring: 'The ring tells the severity of the alarm',
+    grey: 'Grey devices are silent', more: 'See all', unitDevices: '', unitCases: '', loadingDevices: 'Loading devices {n}',
+    mapLabel: 'Map of all devices. “Table” shows the same as a list.', primary: 'Main value', noBase: 'No base map; devices only',
+  },
+  alarms: {
+    title: 'Alarms', active: 'Active', cleared: 'Cleared', acknowledged: 'Acknowledged', status: 'Status', rule: 'Rule', started: 'Began', clearedAt: 'Cleared', duration: 'Lasted', case: 'Case',
+    empty: 'No alarm matches', emptyWhat: 'Widen the filters, or wait for new alarms.', searchHint: 'Title, message, device', since: 'From', until: 'Until', reading: 'Reading that raised it',
+  },
+  cases: {
+    title: 'Cases', number: 'Number', category: 'Category', assignee: 'Assignee', department: 'Department', opened: 'Opened', deadline: 'Deadline', remaining: 'Time left',
+    overdueBy: 'Overdue {span}', left: '{span} left', closed: 'Closed', mine: 'Mine', onlyOverdue: 'Overdue only', empty: 'No case matches',
+    emptyWhat: 'Widen the filters, or wait for new cases.', workflow: 'Workflow', searchHint: 'Number, title', open: 'Open a case', headline: 'Title', workflowHint: 'Workflow',
+    registered: 'Case {number} is open', describe: 'What is the matter',
+  },
+  case: {
+    timeline: 'What was done', steps: 'Progress', act: 'Act', comment: 'Comment', commentHint: 'Visible to everyone on this case', sendComment: 'Send', noActions: 'Nothing for you to do now',
+    elsewhere: 'Waiting for: ', attachments: 'Attachments', attach: 'Attach a file', photo: 'Take a photo', uploading: 'Uploading', sourceEntity: 'Source device', around: 'Reading around the alarm',
+    place: 'Place', proof: 'Evidence', proofLead: 'Every step is written to a tamper-evident log. Your browser recomputes the hashes here and compares them with the log’s checkpoint.', verify: 'Verify', verifying: 'Verifying…',
+    proven: 'All {n} entries verified', refuted: '{n} entries failed verification', noLeaves: 'Nothing is in the log yet. Try again shortly.', checkpoint: 'Checkpoint', size: 'Entries', root: 'Root hash',
+    leaf: 'Log entry {n}', proved: 'Verified', broken: 'Verification failed', noProof: 'Cannot verify', changedMeanwhile: 'Someone else changed this case. Look again before you submit.', doneAction: 'Done: {title}', opened: 'Opened', gone: 'The case does not exist or was deleted',
+    by: '{name}', system: 'System', mismatch: 'The log tells something else than this page', sameCheckpoint: 'Same as the public checkpoint', otherCheckpoint: 'Older than the public checkpoint', noTimeline: 'Nothing was done yet', alarm: 'Alarm',
+    fields: 'Summary', formOf: 'Act: {title}', submit: 'Submit', choose: 'Choose', requiredField: 'Please fill in “{name}”', tooBig: 'The file is too large (20 MB at most)',
+  },
+  entity: {
+    values: 'Live values', history: 'History', range: 'Time range', custom: 'Custom', from: 'From', to: 'To', apply: 'Apply', noHistory: 'No data in this time',
+    noHistoryWhat: 'Try a longer range.', attribute: 'Value', observed: 'Observed', alarms: 'Alarms', cases: 'Cases', related: 'Related', gone: 'The device does not exist or was deleted', average: 'Average', minimum: 'Minimum',
+    maximum: 'Maximum', last: 'Latest', noAlarms: 'No alarms', noCases: 'No cases', identifier: 'Identifier', noChart: 'Nothing here can be drawn as a chart', pointsAre: 'each point the average of {span}', info: 'Record',
+    noneLocated: 'No location known', level: 'Level',
+  },
+  devices: { title: 'Devices', empty: 'No device matches', emptyWhat: 'Choose another type or clear the filters.', search: 'Name or identifier', allTypes: 'All types', last: 'Updated', level: 'Level', alarm: 'Alarm', allLevels: 'All levels', export: 'Export CSV' },
+  rules: {
+    title: 'Rules', empty: 'No rules', emptyWhat: 'Rules come from packs. See on the packs page whether they are loaded.', condition: 'Condition', kind: 'Kind', enabled: 'On', disabled: 'Off', severity: 'Severity', pack: 'Pack',
+    hold: 'For', changed: 'Rule “{name}” is {what}', kinds: { threshold: 'Threshold', rate: 'Rate of change', stuck: 'Stuck', absence: 'Silent', geofence: 'Geofence', count: 'Count' },
+    confirmOff: 'The rule will raise no more alarms. Switch “{name}” off?', appliesTo: 'Applies to', active: 'Active alarms',
+  },
+  imports: {
+    title: 'Import', lead: 'Upload a CSV file; an input maps it to readings. UTF-8 (with or without BOM) and GB18030 are understood.', input: 'Input', file: 'CSV file', choose: 'Choose a file', drop: 'or drop it here', start: 'Import', uploading: 'Uploading {percent}%',
+    history: 'Imports', empty: 'No imports yet', emptyWhat: 'Choose an input and a file to begin.', rows: 'Rows', accepted: 'Accepted', rejected: 'Rejected', state: 'State', states: { running: 'Running', done: 'Done', failed: 'Failed', interrupted: 'Interrupted' },
+    showRejected: 'Show rejected rows', line: 'Line', reason: 'Reason', row: 'Content', noInputs: 'No input can be imported', rejectedOf: 'Rejected rows', began: 'Began', fileName: 'File', inputHint: 'Name of the input, such as air-hourly-csv',
+  },
+  rejections: { title: 'Rejected', lead: 'Messages that could not be taken in, and why.', empty: 'No message was rejected', emptyWhat: 'Every message received was taken in.', input: 'Input', topic: 'Topic', payload: 'Content', reason: 'Reason' },
+  packs: {
+    title: 'Packs', reload: 'Reload', reloading: 'Reloading…', reloaded: 'Reloaded', mistakes: 'Mistakes', noMistakes: 'No mistakes', version: 'Version', types: 'Types', rulesCount: 'Rules', empty: 'No packs',
+    emptyWhat: 'Name the folder of packs with --packs at the start.', line: 'line {n}', refused: 'Not loaded; the old definitions stay in force', needs: 'Needs',
+  },
+  users: {
+    title: 'Accounts', add: 'Add an account', edit: 'Change an account', name: 'Sign-in name', displayName: 'Name', organisation: 'Organisation', area: 'Area', roles: 'Roles', password: 'Password', newPassword: 'New password (empty keeps the old)',
+    areaHint: 'Such as /渝中区/大坪街道; empty is everything', saved: 'Account {name} is saved', removed: 'Account {name} is deleted', confirmRemove: 'Delete account “{name}”? It can no longer sign in.', empty: 'No accounts', emptyWhat: 'Add one and it can sign in.', short: 'At least 8 characters',
+  },
+};
+
+export default en;

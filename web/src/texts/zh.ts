@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// The texts of the front end in Chinese; en.ts has the same keys.
+const zh = {
+  product: '中枢',
+  productLong: '城市智能中枢',
+  synthetic: '演示数据（合成）',
+  syntheticLong: '所有设备与读数均为合成的演示数据，不是实测',
+  nav: {
+    label: '主导航', situation: '态势', alarms: '告警', cases: '案件', devices: '设备', rules: '规则', imports: '导入',
+    rejections: '拒收', packs: '应用包', users: '账号', more: '更多', skip: '跳到正文',
+  },
+  live: { live: '实时', connecting: '正在连接', broken: '连接中断，正在重连', off: '未连接' },
+  user: { signOut: '退出登录', theme: '切换为{next}主题', dark: '深色', light: '浅色', language: 'Switch to English', menu: '账号菜单' },
+  signIn: {
+    title: '登录', name: '账号', password: '密码', enter: '登录', wait: '正在登录…', failed: '登录失败', ended: '登录已过期，请重新登录。',
+    show: '显示密码', lead: '感知、研判、处置、留证，一屏掌握。',
+  },
+  severity: { red: '红色', orange: '橙色', yellow: '黄色', blue: '蓝色', label: '级别', short: { red: '红', orange: '橙', yellow: '黄', blue: '蓝' } },
+  common: {
+    all: '全部', search: '搜索', filter: '筛选', clear: '清除筛选', refresh: '刷新', retry: '重试', close: '关闭', cancel: '取消', confirm: '确定',
+    save: '保存', add: '新增', remove: '删除', export: '导出 CSV', loading: '正在加载', none: '无', yes: '是', no: '否', open: '打开', back: '返回',
+    total: '共 {n} 条', page: '第 {page} / {pages} 页', prev: '上一页', next: '下一页', perPage: '每页 {n} 条', sortBy: '按{name}排序',
+    time: '时间', name: '名称', type: '类型', place: '位置', state: '状态', source: '来源', message: '说明', actions: '操作', value: '数值',
+    updated: '更新于', required: '必填', optional: '选填', failed: '没有成功', loadFailed: '加载失败', newer: '有 {n} 条更新', details: '详情',
+    notFound: '找不到这个页面', notFoundWhat: '地址可能有误，或内容已被删除。', home: '回到态势', forbidden: '没有权限',
+    forbiddenWhat: '当前账号不能查看此页。请联系管理员开通。', copied: '已复制', copy: '复制', ago: '于', street: '街道',
+  },
+  situation: {
+    title: '态势', devices: '设备', online: '在线', silent: '失联', alarming: '告警中', activeAlarms: '活动告警', openCases: '在办案件',
+    overdue: '超期', dueSoon: '即将到期', onlineRate: '在线率', layers: '图层', legend: '图例', newestAlarms: '最新告警', newestCases: '最新案件', map: '地图',
+    table: '表格', onlyAlarming: '只看告警', findDevice: '查找设备', byLevel: '分级统计', byStreet: '街道告警', noAlarms: '当前没有告警',
+    noAlarmsWhat: '设备出现异常时会自动出现在这里。', noCases: '当前没有案件', noCasesWhat: '告警立案或人工登记后会出现在这里。', noDevices: '还没有设备',
+    noDevicesWhat: '接入设备或导入数据后，地图会自动显示。', noMap: '此浏览器无法显示地图', noMapWhat: '需要 WebGL。可使用表格查看全部设备。',
+    showTable: '以表格查看', showMap: '以地图查看', zoomHome: '回到全区', fullScreen: '全屏', noneMatch: '没有符合条件的设备', ring: '外圈表示告警级别',
+    grey: '灰色表示失联', more: '查看全部', unitDevices: '台', unitCases: '件', loadingDevices: '正在加载设备 {n}',
+    mapLabel: '设备分布地图。可用“表格”以列表查看同样内容。', primary: '主要指标', noBase: '底图不可用，仅显示设备',
+  },
+  alarms: {
+    title: '告警', active: '活动', cleared: '已解除', acknowledged: '已确认', status: '状态', rule: '规则', started: '开始', clearedAt: '解除', duration: '持续', case: '案件',
+    empty: '没有符合条件的告警', emptyWhat: '放宽筛选条件，或等待新的告警。', searchHint: '标题、说明、设备', since: '起始日期', until: '截止日期', reading: '触发读数',
+  },
+  cases: {
+    title: '案件', number: '案号', category: '类别', assignee: '承办人', department: '承办单位', opened: '立案时间', deadline: '时限', remaining: '剩余时间',
+    overdueBy: '超期 {span}', left: '剩 {span}', closed: '已办结', mine: '我的', onlyOverdue: '仅超期', empty: '没有符合条件的案件',
+    emptyWhat: '放宽筛选条件，或等待新的案件。', workflow: '流程', searchHint: '案号、标题', open: '登记案件', headline: '案件标题', workflowHint: '处理流程',
+    registered: '已登记案件 {number}', describe: '情况说明',
+  },
+  case: {
+    timeline: '办理过程', steps: '办理进度', act: '办理', comment: '留言', commentHint: '写下说明，所有人可见', sendComment: '发表', noActions: '您当前没有可执行的操作',
+    elsewhere: '由以下角色办理：', attachments: '附件', attach: '添加附件', photo: '拍照', uploading: '正在上传', sourceEntity: '来源设备', around: '告警前后的读数',
+    place: '位置', proof: '留证', proofLead: '每一步办理都写入防篡改日志。此处在您的浏览器内重新计算哈希，与日志检查点核对。', verify: '核验', verifying: '正在核验…',
+    proven: '{n} 条记录全部核验通过', refuted: '{n} 条记录核验不通过', noLeaves: '尚无记录写入日志，请稍后再试。', checkpoint: '日志检查点', size: '记录总数', root: '根哈希',
+    leaf: '日志第 {n} 条', proved: '核验通过', broken: '核验不通过', noProof: '无法核验', changedMeanwhile: '案件已被他人更新，请确认后再提交。', doneAction: '已完成：{title}', opened: '立案', gone: '案件不存在或已删除',
+    by: '{name}', system: '系统', mismatch: '日志内容与此处显示的不一致', sameCheckpoint: '与公开检查点一致', otherCheckpoint: '检查点早于公开检查点', noTimeline: '还没有办理记录', alarm: '触发告警',
+    fields: '基本信息', formOf: '办理：{title}', submit: '提交', choose: '请选择', requiredField: '请填写“{name}”', tooBig: '文件过大（上限 20 MB）',
+  },
+  entity: {
+    values: '实时数值', history: '历史曲线', range: '时间范围', custom: '自定义', from: '从', to: '到', apply: '应用', noHistory: '这段时间没有数据',
+    noHistoryWhat: '换一个更长的时间范围试试。', attribute: '指标', observed: '观测时间', alarms: '告警', cases: '案件', related: '关联', gone: '设备不存在或已删除', average: '平均', minimum: '最小',
+    maximum: '最大', last: '最新值', noAlarms: '没有告警', noCases: '没有案件', identifier: '标识', noChart: '没有可绘制曲线的数值指标', pointsAre: '每点为{span}平均值', info: '档案信息',
+    noneLocated: '没有位置信息', level: '等级',
+  },
+  devices: { title: '设备', empty: '没有符合条件的设备', emptyWhat: '换一个类型或清除筛选。', search: '名称或编号', allTypes: '全部类型', last: '更新时间', level: '等级', alarm: '告警', allLevels: '全部等级', export: '导出 CSV' },
+  rules: {
+    title: '规则', empty: '没有规则', emptyWhat: '规则来自应用包。在“应用包”页检查是否已加载。', condition: '条件', kind: '类型', enabled: '启用', disabled: '停用', severity: '级别', pack: '应用包',
+    hold: '持续', changed: '已{what}规则“{name}”', kinds: { threshold: '阈值', rate: '变化率', stuck: '数值不变', absence: '失联', geofence: '电子围栏', count: '次数' },
+    confirmOff: '停用后该规则不再产生告警。确定停用“{name}”？', appliesTo: '适用类型', active: '活动告警',
+  },
+  imports: {
+    title: '导入', lead: '上传 CSV 文件，按输入定义写入设备读数。支持 UTF-8（含 BOM）与 GB18030。', input: '输入定义', file: 'CSV 文件', choose: '选择文件', drop: '或把文件拖到这里', start: '开始导入', uploading: '正在上传 {percent}%',
+    history: '导入记录', empty: '还没有导入', emptyWhat: '选择输入定义和文件后开始。', rows: '行数', accepted: '写入', rejected: '拒收', state: '状态', states: { running: '进行中', done: '完成', failed: '失败', interrupted: '中断' },
+    showRejected: '查看拒收的行', line: '行号', reason: '原因', row: '内容', noInputs: '没有可导入的输入定义', rejectedOf: '拒收的行', began: '开始时间', fileName: '文件', inputHint: '输入定义的名称，如 air-hourly-csv',
+  },
+  rejections: { title: '拒收', lead: '无法写入的消息，及其原因。', empty: '没有被拒收的消息', emptyWhat: '收到的每一条消息都已写入。', input: '输入', topic: '主题', payload: '内容', reason: '原因' },
+  packs: {
+    title: '应用包', reload: '重新加载', reloading: '正在加载…', reloaded: '已重新加载', mistakes: '错误', noMistakes: '没有错误', version: '版本', types: '类型', rulesCount: '规则', empty: '没有应用包',
+    emptyWhat: '启动时用 --packs 指定应用包目录。', line: '第 {n} 行', refused: '未能加载，旧的定义仍在使用', needs: '依赖',
+  },
+  users: {
+    title: '账号', add: '新增账号', edit: '修改账号', name: '登录名', displayName: '姓名', organisation: '单位', area: '责任范围', roles: '角色', password: '密码', newPassword: '新密码（留空不改）',
+    areaHint: '如 /渝中区/大坪街道；留空为全部', saved: '已保存账号 {name}', removed: '已删除账号 {name}', confirmRemove: '确定删除账号“{name}”？该账号将立即无法登录。', empty: '没有账号', emptyWhat: '新增账号后即可登录。', short: '密码至少 8 位',
+  },
+};
+
+export default zh;

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shapes that the server speaks.
+
+export type Text = string | { zh?: string; en?: string };
+export type Severity = 'red' | 'orange' | 'yellow' | 'blue';
+export const severities: Severity[] = ['red', 'orange', 'yellow', 'blue'];
+
+export interface User {
+  name: string;
+  displayName: string;
+  organisation: string;
+  area: string;
+  roles: string[];
+  permissions: string[];
+}
+
+export interface Level {
+  to?: number;
+  colour: string;
+  title: Text;
+}
+
+export interface AttributeModel {
+  title?: Text;
+  unit?: string;
+  unit_code?: string;
+  kind?: string;
+  value?: string;
+  min?: number;
+  max?: number;
+  decimals?: number;
+  chart?: boolean;
+  values?: Record<string, Text>;
+}
+
+export interface TypeModel {
+  title: Text;
+  icon?: string;
+  colour?: string;
+  layer?: boolean;
+  name_attribute?: string;
+  primary?: string;
+  levels?: Level[];
+  attributes?: Record<string, AttributeModel>;
+  pack?: string;
+}
+
+export interface StateModel {
+  name?: string;
+  title?: Text;
+  final?: boolean;
+  step?: number;
+}
+
+export interface WorkflowModel {
+  title?: Text;
+  initial?: string;
+  states?: Record<string, StateModel> | StateModel[];
+  actions?: unknown;
+}
+
+export interface RuleSummary {
+  name: string;
+  pack?: string;
+  title: Text;
+  kind?: string;
+  type?: string;
+  severity?: unknown;
+  for?: string | number;
+}
+
+export interface Model {
+  types: Record<string, TypeModel>;
+  rules: RuleSummary[];
+  workflows: Record<string, WorkflowModel>;
+  packs: { name: string; title: Text; version: string }[];
+  synthetic: boolean;
+  district: Text;
+  centre?: [number, number];
+  zoom?: number;
+}
+
+export interface Point {
+  type: string;
+  coordinates: unknown;
+}
+
+/** An entity in the simplified representation. */
+export interface Entity {
+  id: string;
+  type: string | string[];
+  scope?: string | string[];
+  location?: Point;
+  createdAt?: string;
+  modifiedAt?: string;
+  [attribute: string]: unknown;
+}
+
+/** One change as the stream tells it. */
+export interface Change {
+  seq: number;
+  op: 'create' | 'update' | 'delete';
+  id: string;
+  type: string[];
+  at: string;
+  attrs: Record<string, unknown>;
+  observedAt?: string;
+  gone?: string[];
+}
+
+export interface SourceRef {
+  id: string;
+  type?: string;
+  name?: Text;
+}
+
+export interface Alarm {
+  id: string;
+  rule: string;
+  title: Text;
+  message: Text;
+  severity: Severity;
+  status: string;
+  source: SourceRef;
+  startedAt: string;
+  clearedAt?: string | null;
+  scope?: string | string[] | null;
+  location?: Point | null;
+  case?: string | null;
+  reading?: unknown;
+}
+
+export interface Attachment {
+  name: string;
+  sha256: string;
+  size: number;
+  type: string;
+}
+
+export interface TimelineEntry {
+  n: number;
+  action: string;
+  title?: Text;
+  from?: string;
+  to?: string;
+  by?: string;
+  byName?: string;
+  at: string;
+  form?: Record<string, unknown>;
+  comment?: string;
+  attachments?: Attachment[];
+  leaf?: number;
+}
+
+export interface CaseItem {
+  id: string;
+  number: string;
+  workflow: string;
+  state: string;
+  stateTitle?: Text;
+  title: Text;
+  category?: Text;
+  severity?: Severity;
+  alarm?: string | null;
+  source?: SourceRef | string | null;
+  location?: Point | null;
+  scope?: string | string[] | null;
+  assignee?: string | null;
+  department?: Text | null;
+  openedAt: string;
+  deadline?: string | null;
+  overdue?: boolean;
+  closedAt?: string | null;
+}
+
+export interface FormField {
+  name: string;
+  title: Text;
+  kind: 'text' | 'longtext' | 'choice' | 'number' | 'date' | 'user' | 'photo';
+  required?: boolean;
+  options?: { value: string; title: Text }[];
+}
+
+export interface CaseAction {
+  name: string;
+  title: Text;
+  form?: FormField[];
+  to?: string;
+}
+
+export interface CaseDetail extends CaseItem {
+  timeline: TimelineEntry[];
+  actions: CaseAction[];
+  allowed_elsewhere?: { action: string; title?: Text; roles: string[] }[];
+}
+
+export interface Rule {
+  id?: string;
+  pack: string;
+  name: string;
+  title: Text;
+  type?: string;
+  kind?: string;
+  when?: string;
+  clear?: string;
+  for?: string | number;
+  severity?: unknown;
+  enabled: boolean;
+  active?: number;
+}
+
+export interface Import {
+  id: string | number;
+  input: string;
+  state: 'running' | 'done' | 'failed' | 'interrupted';
+  bytes?: number;
+  totalBytes?: number;
+  rows?: number;
+  accepted?: number;
+  rejected?: number;
+  file?: string;
+  startedAt?: string;
+  finishedAt?: string;
+  error?: Text;
+}
+
+export interface Rejection {
+  at: string;
+  input: string;
+  topic?: string;
+  payload?: string;
+  reason: Text;
+}
+
+export interface Page<T> {
+  total: number;
+  items: T[];
+  states?: Record<string, number>;
+}
+
+export interface Proof {
+  leaves: { index: number; leaf: string; inclusion: string[]; n?: number }[];
+  checkpoint: string;
+}
