@@ -19,8 +19,7 @@ static void round_trips(void)
 {
     arena_auto a = arena_new();
     static const char *const texts[] = {
-        "{\"a\":1,\"b\":[true,false,null],\"c\":{\"d\":\"盖\\n\\\"\"},\"e\":-0.5,\"f\":12.25,\"g\":[],\"h\":{"
-        "}}",
+        "{\"a\":1,\"b\":[true,false,null],\"c\":{\"d\":\"盖\\n\\\"\"},\"e\":-0.5,\"f\":12.25,\"h\":{}}",
         "[0,-9223372036854775808,9223372036854775807,0.1,1e+300,123456.7891,-3.0000001]", "\"x\\u0001\"",
         "12.5"};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
