@@ -1,0 +1,301 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmarks: each measures the hub beside its limit or a peer, in the same run, and prints ratios.
+Usage: make bench, or bench/run.py [NAME…]; names: upsert mqtt latency bytes memory."""
+import csv
+import gzip
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+from conftest import Broker, Hub, free_port, wait_for  # noqa: E402
+
+BUILD = ROOT / "build"
+DATA = ROOT.parent / "shared" / "data"
+results = []
+
+
+def report(name, figure, aim=""):
+    results.append((name, figure, aim))
+    print(f"  {name:<58} {figure:<28} {aim}", flush=True)
+
+
+def metrics(hub):
+    text = hub.get("/metrics").text
+    return {k: int(v) for k, v in re.findall(r"^(\w+) (-?\d+)$", text, re.M)}
+
+
+ATTRIBUTES = ("pm25", "pm10", "so2", "no2", "co", "o3")
+
+
+def entity(number, second, rng):
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(1790000000 + second))
+    e = {"id": f"urn:ngsi-ld:AirQualityObserved:{number:06d}", "type": "AirQualityObserved"}
+    for name in ATTRIBUTES:
+        e[name] = {"type": "Property", "value": round(rng.uniform(1, 300), 2), "unitCode": "GQ", "observedAt": at}
+    return e
+
+
+def fill(hub, count):
+    rng = random.Random(1)
+    for first in range(0, count, 1000):
+        batch = [entity(n, 0, rng) for n in range(first, first + 1000)]
+        for n, e in enumerate(batch):
+            e["location"] = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [
+                round(106.4 + rng.random() / 5, 6), round(29.4 + rng.random() / 5, 6)]}}
+        answer = hub.post("/ngsi-ld/v1/entityOperations/upsert", batch)
+        assert answer.status in (201, 204), answer
+
+
+def history_settled(hub):
+    # A temporal query waits until the history has taken in all that was durable.
+    return hub.get("/ngsi-ld/v1/temporal/entities/urn:ngsi-ld:AirQualityObserved:000000"
+                   "?timerel=before&timeAt=2000-01-01T00:00:00Z").status in (200, 404)
+
+
+def bench_upsert(folder):
+    """Durable batch upsert: 100 entities a request, 6 attributes, history on."""
+    entities, requests, connections = 10000, 1500, 32
+    hub = Hub(folder).start()
+    fill(hub, entities)
+    rng = random.Random(2)
+    bodies = folder / "bodies"
+    with open(bodies, "w") as f:
+        for n in range(500):
+            f.write(json.dumps([entity(rng.randrange(entities), n + 1, rng) for _ in range(100)]) + "\n")
+    before = metrics(hub)
+    start = time.monotonic()
+    out = subprocess.run(["wrk", "-t1", f"-c{connections}", "-d60s", "--timeout", "30s", "-s", str(ROOT / "bench/upsert.lua"),
+                          hub.url, "--", str(bodies), str(requests)], capture_output=True, text=True)
+    assert history_settled(hub)
+    wall = time.monotonic() - start
+    after = metrics(hub)
+    assert "Non-2xx" not in out.stdout, out.stdout
+    done = {k: after[k] - before.get(k, 0) for k in after}
+    upserts = done["zhongshu_store_log_records_total"]
+    commits = done["zhongshu_store_commits_total"]
+    stop = time.monotonic()
+    hub.stop()  # writes the chunks
+    wall += time.monotonic() - stop
+    db = sqlite3.connect(hub.data / "hub.db")
+    body = db.execute("SELECT avg(length(body)) FROM entity").fetchone()[0]
+    log = db.execute("SELECT avg(length(body)) FROM (SELECT body FROM log ORDER BY first DESC LIMIT 100)").fetchone()[0]
+    hdb = sqlite3.connect(hub.data / "history.db")
+    chunks, chunk = hdb.execute("SELECT count(*), avg(length(body)) FROM chunk").fetchone()
+    bare = folder / "bare"
+    bare.mkdir()
+    limit = float(subprocess.run([BUILD / "bench/bench_sqlite", bare, str(entities), str(upserts),
+                                  str(max(1, round(upserts / commits))), str(round(body)), str(round(log)), str(chunks),
+                                  str(round(chunk))], capture_output=True, text=True, check=True).stdout)
+    report("durable upsert, 100 entities a request", f"{upserts / wall:,.0f} entities/s")
+    report("  bare SQLite, same rows, same commits", f"{upserts / limit:,.0f} entities/s")
+    report("  ratio", f"{limit / wall:.2f}", "at least 0.5")
+    report("  entities a commit", f"{upserts / commits:,.0f}")
+
+
+def flood(broker, receiver, messages):
+    publisher = subprocess.Popen([BUILD / "bench/bench_flood", "publish", str(broker.port), "600", str(messages)])
+    seconds = receiver()
+    assert publisher.wait(120) == 0
+    return seconds
+
+
+def bench_mqtt(folder):
+    """Readings over MQTT, from the publisher to the commit, beside a subscriber that throws them away."""
+    messages = 200000
+    broker = Broker(folder).start()
+
+    def throw_away():
+        p = subprocess.Popen([BUILD / "bench/bench_flood", "receive", str(broker.port), "zs/air/+/reading", str(messages)],
+                             stdout=subprocess.PIPE, text=True)
+        assert p.stdout.readline().strip() == "connected"
+        publisher = subprocess.Popen([BUILD / "bench/bench_flood", "publish", str(broker.port), "600", str(messages)])
+        seconds = float(p.stdout.readline())
+        assert publisher.wait(120) == 0 and p.wait(20) == 0
+        return seconds
+
+    limit = throw_away()
+    hub = Hub(folder, packs=[ROOT / "packs"], mqtt=broker).start()
+    wait_for("the hub at the broker", lambda: hub.get("/api/v1/inputs").json["broker"]["connected"])
+    before = metrics(hub)
+    start = time.monotonic()
+    publisher = subprocess.Popen([BUILD / "bench/bench_flood", "publish", str(broker.port), "600", str(messages)])
+    key = "zhongshu_ingest_messages_total"
+    wait_for("all messages", lambda: metrics(hub)[key] - before[key] >= messages, 180)
+    seconds = time.monotonic() - start
+    assert publisher.wait(120) == 0
+    hub.stop()
+    broker.stop()
+    report("readings over MQTT, QoS 1, committed", f"{messages / seconds:,.0f} messages/s")
+    report("  a subscriber that throws them away", f"{messages / limit:,.0f} messages/s")
+    report("  ratio", f"{limit / seconds:.2f}", "at least 0.3")
+
+
+def bench_latency(folder):
+    """From publishing a reading to its event at the browser's end of the stream."""
+    broker = Broker(folder).start()
+    hub = Hub(folder, packs=[ROOT / "packs"], mqtt=broker).start()
+    wait_for("the hub at the broker", lambda: hub.get("/api/v1/inputs").json["broker"]["connected"])
+    stream = urllib.request.urlopen(hub.url + "/api/v1/stream?type=AirQualityObserved", timeout=60)
+    sent, delays = {}, []
+    ready = threading.Event()
+
+    def listen():
+        for line in stream:
+            if line.startswith(b"event: hello"):
+                ready.set()
+            if line.startswith(b"data: {"):
+                data = json.loads(line[6:])
+                marker = data.get("attrs", {}).get("pm25")
+                if marker in sent:
+                    delays.append(time.monotonic() - sent.pop(marker))
+
+    threading.Thread(target=listen, daemon=True).start()
+    assert ready.wait(20)
+    p = subprocess.Popen(["mosquitto_pub", "-p", str(broker.port), "-t", "zs/air/late/reading", "-q", "1", "-l"],
+                         stdin=subprocess.PIPE)
+    count = 500
+    for n in range(count):
+        value = round(1 + n / 10, 1)
+        line = json.dumps({"ts": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(1790000000 + n)), "pm25": value})
+        sent[value] = time.monotonic()
+        p.stdin.write(line.encode() + b"\n")
+        p.stdin.flush()
+        time.sleep(0.02)  # the pace of the load: 50 readings a second
+    wait_for("the events", lambda: len(delays) >= count)
+    p.stdin.close()
+    p.wait()
+    delays.sort()
+    hub.stop()
+    broker.stop()
+    report("reading to browser event, 50 a second, p50", f"{delays[count // 2] * 1000:.1f} ms")
+    report("  p99", f"{delays[count * 99 // 100] * 1000:.1f} ms")
+
+
+POLLUTANTS = ("PM2.5", "PM10", "SO2", "NO2", "CO", "O3", "TEMP", "PRES", "DEWP", "RAIN", "WSPM")
+
+
+def beijing():
+    """(station, column, unix seconds, value) of all numbers in the Beijing files."""
+    for path in sorted(DATA.glob("PRSA_*.csv.gz")):
+        with gzip.open(path, "rt") as f:
+            for row in csv.DictReader(f):
+                at = time.mktime((int(row["year"]), int(row["month"]), int(row["day"]), int(row["hour"]), 0, 0, 0, 0, 0))
+                for column in POLLUTANTS:
+                    if row[column] != "NA":
+                        yield row["station"], column, int(at), float(row[column])
+
+
+def folder_bytes(folder):
+    return sum(f.stat().st_size for f in pathlib.Path(folder).rglob("*") if f.is_file())
+
+
+def bench_bytes(folder):
+    """Bytes a stored point on the Beijing hours, beside VictoriaMetrics."""
+    if not DATA.is_dir():
+        return report("bytes a point", "skipped", "no data folder beside the checkout")
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    rows = {}
+    points = 0
+    for station, column, at, value in beijing():
+        rows.setdefault((station, at), {})[column] = value
+        points += 1
+    hub = Hub(folder).start()
+    batch = []
+
+    def send():
+        answer = hub.post("/ngsi-ld/v1/entityOperations/upsert?options=update", batch)
+        assert answer.status in (201, 204), answer
+        batch.clear()
+
+    for (station, at), values in sorted(rows.items(), key=lambda r: r[0][1]):
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+        e = {"id": f"urn:ngsi-ld:AirQualityObserved:{station}", "type": "AirQualityObserved"}
+        e.update({c.replace(".", "_"): {"type": "Property", "value": v, "observedAt": when} for c, v in values.items()})
+        batch.append(e)
+        if len(batch) == 1000:
+            send()
+    send()
+    hub.stop()
+    db = sqlite3.connect(hub.data / "history.db")
+    stored, packed = db.execute("SELECT sum(count), sum(length(body)) FROM chunk").fetchone()
+    db.execute("VACUUM")
+    db.close()
+    file_bytes = (hub.data / "history.db").stat().st_size
+    assert stored == points, (stored, points)
+    report("bytes a stored point, Beijing hours, chunks", f"{packed / points:.2f}")
+    report("  the whole history file", f"{file_bytes / points:.2f}")
+    program = shutil.which("victoria-metrics")
+    if not program:
+        return report("  VictoriaMetrics", "skipped", "not installed")
+    port = free_port()
+    store = folder / "vm"
+    vm = subprocess.Popen([program, f"-storageDataPath={store}", f"-httpListenAddr=127.0.0.1:{port}", "-retentionPeriod=100y"],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for("VictoriaMetrics", lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
+    series = {}
+    for (station, at), values in rows.items():
+        for c, v in values.items():
+            series.setdefault((station, c), []).append((at * 1000, v))
+    lines = "".join(json.dumps({"metric": {"__name__": c.replace(".", "_"), "station": s}, "values": [v for _, v in sorted(p)],
+                                "timestamps": [t for t, _ in sorted(p)]}) + "\n" for (s, c), p in series.items())
+    urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/import", lines.encode()), timeout=120).read()
+    for path in ("/internal/force_flush", "/internal/force_merge"):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=120).read()
+    wait_for("the merge", lambda: not list(store.rglob("*merge*tmp*")))
+    vm.terminate()
+    vm.wait(60)
+    report("  VictoriaMetrics, same points", f"{folder_bytes(store / 'data') / points:.2f}", "its data folder")
+
+
+def resident(hub):
+    return metrics(hub)["zhongshu_resident_bytes"]
+
+
+def bench_memory(folder):
+    """Resident memory idle and with 100,000 entities; start to first answer."""
+    start = time.monotonic()
+    hub = Hub(folder).start()
+    hub.get("/healthz")
+    report("start to first answer, empty", f"{(time.monotonic() - start) * 1000:.0f} ms")
+    report("resident memory, idle", f"{resident(hub) / 1e6:.1f} MB")
+    fill(hub, 100000)
+    report("resident memory, just after writing 100,000 entities", f"{resident(hub) / 1e6:.1f} MB")
+    hub.stop()
+    start = time.monotonic()
+    hub.start()
+    assert hub.get("/ngsi-ld/v1/entities/urn:ngsi-ld:AirQualityObserved:050000").status == 200
+    report("start to first answer, 100,000 entities", f"{(time.monotonic() - start) * 1000:.0f} ms")
+    report("resident memory, 100,000 entities, after a start", f"{resident(hub) / 1e6:.1f} MB")
+    hub.stop()
+
+
+def main():
+    names = sys.argv[1:] or ["upsert", "mqtt", "latency", "bytes", "memory"]
+    for name in names:
+        bench = globals()["bench_" + name]
+        print(f"\n{name}: {bench.__doc__}", flush=True)
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            bench(pathlib.Path(folder))
+    print("\n| what | figure | aim |\n|---|---|---|")
+    for row in results:
+        print("| " + " | ".join(row) + " |")
+
+
+if __name__ == "__main__":
+    main()
