@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "context/stream.h"
 #include "packs/packs.h"
 #include "server/commands.h"
 #include "server/settings.h"
@@ -114,12 +115,14 @@ static bool start(struct server *s, struct error *e)
     h->http = http_server_new();
     health_bind(h);
     server_routes(h->http);
+    stream_start(h->store);
     return packs_open(h, e) && start_features(s, e) && start_http(s, e);
 }
 
 static void stop(struct server *s)
 {
     http_server_free(s->hub.http);
+    stream_stop();
     for (int i = s->started - 1; i >= 0; i--) {
         if (server_features[i]->stop != NULL) {
             server_features[i]->stop();
