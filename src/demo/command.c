@@ -196,6 +196,7 @@ int demo_command(int argc, char **argv, demo_loader *load)
 {
     struct command c = {0};
     struct error e = {0};
+    g_set_prgname("zhongshu demo");
     play_block_signals();
     bool good = read_command(&c, argc, argv, &e);
     int status = good ? 0 : 2;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "demo/demo.h"
+#include "demo/play.h"
 #include "demo/signal.h"
 
 #define MINUTE (60 * INSTANT_SECOND)
@@ -240,6 +241,7 @@ static const struct {
     {"\"pick\": \"lower\"", "\"pick\": \"upper\"", "pick must be nearest or lower"},
     {"\"to\": \"node\"", "\"to\": \"nodes\"", "There is no group \"nodes\""},
     {"\"lasts\": [\"4m\", \"8m\"]", "\"lasts\": [\"8m\", \"4m\"]", "lasts must be [shortest, longest]"},
+    {"\"every\": \"10m\"", "\"every\": \"10m\", \"jitter\": 2", "jitter must lie between 0 and 1"},
     {"\"add\": 5", "\"add\": 5, \"set\": 1", "An effect does one of"},
     {"\"signal\": \"open\"", "\"signal\": \"shut\"", "Group node has no signal \"shut\""},
     {"\"every\": \"20s\"", "\"every\": \"20\"", "every must be a span"},
@@ -264,6 +266,37 @@ static void each_mistake_is_told(void)
     }
 }
 
+static void a_section_waits_for_the_packs_it_plays_with(void)
+{
+    arena_auto a = arena_new();
+    g_autoptr(GString) text = g_string_new(two_areas);
+    g_autoptr(GString) told = g_string_new(NULL);
+    g_string_replace(text, "{\"every_entity\"", "{\"with\": [\"elsewhere\"], \"every_entity\"", 1);
+    struct world *w = read_world(a, text->str, 1, told);
+    g_assert_cmpint(w->groups_count, ==, 0);
+    g_string_replace(text, "elsewhere", "test", 1);
+    g_assert_cmpint(read_world(a, text->str, 1, told)->groups_count, ==, 2);
+    g_assert_cmpstr(told->str, ==, "");
+}
+
+static void messages_are_due_at_an_even_pace(void)
+{
+    arena_auto a = arena_new();
+    struct world *w = good_world(a, 1);
+    int in_second[20] = {0};
+    for (int64_t second = 0; second < 20; second++) {
+        for (int i = 0; i < w->groups[0].count; i++) {
+            in_second[second] += play_due(&w->groups[0].devices[i], 20 * INSTANT_SECOND, second);
+        }
+    }
+    int sum = 0;
+    for (int i = 0; i < 20; i++) {
+        g_assert_cmpint(in_second[i], <, 10);
+        sum += in_second[i];
+    }
+    g_assert_cmpint(sum, ==, w->groups[0].count);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -275,6 +308,8 @@ int main(int argc, char **argv)
     g_test_add_func("/signal/day", the_day_has_its_curve_and_the_week_its_factor);
     g_test_add_func("/signal/rain", rain_falls_and_is_felt_later);
     g_test_add_func("/incidents/slots", an_incident_happens_once_in_each_slot_and_passes);
+    g_test_add_func("/play/due", messages_are_due_at_an_even_pace);
+    g_test_add_func("/read/with", a_section_waits_for_the_packs_it_plays_with);
     g_test_add_func("/read/mistakes", each_mistake_is_told);
     return g_test_run();
 }
