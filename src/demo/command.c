@@ -21,16 +21,15 @@ static const char description[] =
     "  zhongshu demo --packs packs --mqtt 127.0.0.1:1883 --history 2h --speed 60x --for 10m\n"
     "      plays two hours within two minutes, every message of them, then ten minutes of the present\n"
     "\n"
-    "The hub's token is read from the file --token-file names, or from the environment's ZHONGSHU_TOKEN; the "
-    "broker's\n"
-    "password from ZHONGSHU_MQTT_PASSWORD.";
+    "Where the hub asks who writes: --user with --password-file, or a bearer token in the environment's\n"
+    "ZHONGSHU_TOKEN. The broker's password is read from ZHONGSHU_MQTT_PASSWORD.";
 
 /* The command line as given. */
 struct command {
-    char *mqtt, *server, *token_file, *mqtt_user, *speed, *history, *duration;
+    char *mqtt, *server, *user, *password_file, *mqtt_user, *speed, *history, *duration;
     char **packs;
     int64_t seed;
-    char *token; /* as read */
+    char *password; /* as read */
     struct play_options play;
 };
 
@@ -38,13 +37,14 @@ static void command_clear(struct command *c)
 {
     g_free(c->mqtt);
     g_free(c->server);
-    g_free(c->token_file);
+    g_free(c->user);
+    g_free(c->password_file);
     g_free(c->mqtt_user);
     g_free(c->speed);
     g_free(c->history);
     g_free(c->duration);
     g_strfreev(c->packs);
-    g_free(c->token);
+    g_free(c->password);
     g_free((char *)c->play.mqtt_host);
 }
 
@@ -57,8 +57,8 @@ static bool parse_options(struct command *c, int argc, char **argv, struct error
          "A pack or a folder of packs; may be repeated (packs)", "DIR"},
         {"server", 0, 0, G_OPTION_ARG_STRING, &c->server, "The hub; without it no entities are written",
          "URL"},
-        {"token-file", 0, 0, G_OPTION_ARG_FILENAME, &c->token_file, "A file with the hub's bearer token",
-         "FILE"},
+        {"user", 0, 0, G_OPTION_ARG_STRING, &c->user, "The hub's account", "NAME"},
+        {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &c->password_file, "A file with its password", "FILE"},
         {"seed", 0, 0, G_OPTION_ARG_INT64, &c->seed, "The same seed plays the same world (1)", "N"},
         {"history", 0, 0, G_OPTION_ARG_STRING, &c->history, "Play this much of the past first, such as 24h",
          "SPAN"},
@@ -122,18 +122,24 @@ static bool read_speed(const char *text, double *speed, struct error *e)
     return true;
 }
 
-static bool read_token(struct command *c, struct error *e)
+static bool read_account(struct command *c, struct error *e)
 {
     g_autoptr(GError) error = NULL;
-    if (c->token_file == NULL) {
-        c->play.token = g_getenv("ZHONGSHU_TOKEN");
+    c->play.token = g_getenv("ZHONGSHU_TOKEN");
+    if ((c->user == NULL) != (c->password_file == NULL)) {
+        return error_set(e, ERROR_INVALID_REQUEST, "--user and --password-file go together",
+                         "--user 与 --password-file 须同时给出");
+    }
+    if (c->user == NULL) {
         return true;
     }
-    if (!g_file_get_contents(c->token_file, &c->token, NULL, &error)) {
-        return error_set(e, ERROR_INVALID_REQUEST, "The token cannot be read: %s", "无法读取令牌：%s",
+    if (!g_file_get_contents(c->password_file, &c->password, NULL, &error)) {
+        return error_set(e, ERROR_INVALID_REQUEST, "The password cannot be read: %s", "无法读取密码：%s",
                          error->message);
     }
-    c->play.token = g_strstrip(c->token);
+    c->password[strcspn(c->password, "\r\n")] = '\0';
+    c->play.user = c->user;
+    c->play.password = c->password;
     return true;
 }
 
@@ -149,7 +155,7 @@ static bool read_command(struct command *c, int argc, char **argv, struct error 
     return read_address(c->mqtt != NULL ? c->mqtt : "127.0.0.1:1883", &c->play, e) &&
            read_span("history", c->history, &c->play.history, e) &&
            read_span("for", c->duration, &c->play.duration, e) && read_speed(c->speed, &c->play.speed, e) &&
-           read_token(c, e);
+           read_account(c, e);
 }
 
 /* ---- the world, and on ---- */

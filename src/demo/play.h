@@ -11,7 +11,8 @@ struct play_options {
     int mqtt_port;
     const char *mqtt_user, *mqtt_password; /* or NULL */
     const char *server;                    /* "http://127.0.0.1:8080"; NULL = write no entities */
-    const char *token;                     /* bearer token, or NULL */
+    const char *user, *password;           /* the hub's account, or NULL */
+    const char *token;                     /* else a bearer token, or NULL */
     double speed;                          /* of the past: 0 = coarse and as fast as it is taken */
     int64_t history;                       /* how much of the past is played first */
     int64_t duration;                      /* how long the present is played; 0 = until a signal */

@@ -18,8 +18,8 @@ struct answer {
     GMutex lock;
     GCond changed;
     bool done;
-    int status;
-    char text[ERROR_MAX_TEXT / 2];
+    int status; /* 0 = none came, text says why */
+    char *text;
 };
 
 static void answered(void *user, int status, const char *reason, const char *body, size_t length)
@@ -28,17 +28,30 @@ static void answered(void *user, int status, const char *reason, const char *bod
     g_mutex_lock(&a->lock);
     a->done = true;
     a->status = status;
-    g_snprintf(a->text, sizeof a->text, "%.*s", status == 0 ? (int)strlen(reason) : (int)length,
-               status == 0 ? reason : body);
+    g_free(a->text);
+    a->text = status == 0 ? g_strdup(reason) : g_strndup(body != NULL ? body : "", length);
     g_cond_signal(&a->changed);
     g_mutex_unlock(&a->lock);
 }
 
-static void send_and_wait(struct http_client *client, const char *url, const char *const *headers,
-                          const char *body, size_t length, struct answer *a)
+struct writer {
+    const struct play_options *options;
+    struct http_client *client;
+    char *authorization; /* header, or NULL */
+    instant deadline;
+    struct json *batch; /* array */
+    struct arena *arena;
+    struct answer answer; /* the last */
+    int written;
+    bool stopped; /* by a signal */
+};
+
+static void send_once(struct writer *x, const char *url, const GString *body)
 {
+    const char *headers[] = {"Content-Type: application/json", x->authorization, NULL};
+    struct answer *a = &x->answer;
     a->done = false;
-    http_client_send(client, "POST", url, headers, body, length, ANSWER_MS, answered, a);
+    http_client_send(x->client, "POST", url, headers, body->str, body->len, ANSWER_MS, answered, a);
     g_mutex_lock(&a->lock);
     while (!a->done) {
         g_cond_wait(&a->changed, &a->lock);
@@ -52,45 +65,61 @@ static bool passing(int status)
     return status == 0 || status == 429 || status == 502 || status == 503;
 }
 
-struct writer {
-    struct http_client *client;
-    char *url;
-    const char *headers[3];
-    instant deadline;
-    struct json *batch; /* array */
-    struct arena *arena;
-    int written;
-    bool stopped;
-};
-
-static bool flush_batch(struct writer *x, struct error *e)
+/* Posts until there is an answer that stands; x->answer holds it. False with e set when it is none of those
+ * that are good, true also when a signal came. */
+static bool post(struct writer *x, const char *path, const struct json *content, struct error *e)
 {
-    struct answer a = {.status = 0};
+    g_autofree char *url = g_strconcat(x->options->server, path, NULL);
     g_autoptr(GString) body = g_string_new(NULL);
-    if (x->batch->length == 0 || x->stopped) {
-        return true;
-    }
-    json_write(body, x->batch);
-    g_mutex_init(&a.lock);
-    g_cond_init(&a.changed);
-    for (;;) {
-        send_and_wait(x->client, x->url, x->headers, body->str, body->len, &a);
-        if (!passing(a.status) || instant_now() > x->deadline) {
+    json_write(body, content);
+    for (send_once(x, url, body); passing(x->answer.status); send_once(x, url, body)) {
+        if (instant_now() > x->deadline) {
             break;
         }
         if (!play_wait(between_tries)) {
             x->stopped = true;
-            break;
+            return true;
         }
     }
-    g_mutex_clear(&a.lock);
-    g_cond_clear(&a.changed);
+    if (x->answer.status != 200 && x->answer.status != 201 && x->answer.status != 204) {
+        return error_set(e, ERROR_UNAVAILABLE, "%s answered with status %d: %.200s", "%s 答复状态 %d：%.200s",
+                         url, x->answer.status, x->answer.text);
+    }
+    return true;
+}
+
+/* Signs in, or uses the token as given. */
+static bool identify(struct writer *x, struct error *e)
+{
+    const struct play_options *o = x->options;
+    struct error broken;
+    if (o->user == NULL) {
+        x->authorization = o->token != NULL ? g_strdup_printf("Authorization: Bearer %s", o->token) : NULL;
+        return true;
+    }
+    struct json *account = json_object(x->arena);
+    json_set(x->arena, account, "name", json_string(x->arena, o->user));
+    json_set(x->arena, account, "password", json_string(x->arena, o->password));
+    if (!post(x, "/api/v1/session", account, e)) {
+        return false;
+    }
+    const struct json *answer =
+        x->stopped ? NULL : json_parse(x->arena, x->answer.text, strlen(x->answer.text), &broken);
+    const char *token = json_get_string(answer, "token");
+    x->authorization = token != NULL ? g_strdup_printf("Authorization: Bearer %s", token) : NULL;
+    return true;
+}
+
+static bool flush_batch(struct writer *x, struct error *e)
+{
+    if (x->batch->length == 0 || x->stopped) {
+        return true;
+    }
+    if (!post(x, "/ngsi-ld/v1/entityOperations/upsert?options=update", x->batch, e)) {
+        return false;
+    }
     x->written += (int)x->batch->length;
     x->batch = json_array(x->arena);
-    if (!x->stopped && a.status != 201 && a.status != 204) {
-        return error_set(e, ERROR_UNAVAILABLE, "The hub at %s did not take the entities (status %d): %s",
-                         "位于 %s 的中枢没有接受实体（状态 %d）：%s", x->url, a.status, a.text);
-    }
     return true;
 }
 
@@ -120,18 +149,18 @@ static bool write_all(struct writer *x, const struct world *w, struct error *e)
 bool play_entities(const struct world *w, const struct play_options *o, struct error *e)
 {
     arena_auto a = arena_new();
-    g_autofree char *authorization =
-        g_strdup_printf("Authorization: Bearer %s", o->token != NULL ? o->token : "");
-    struct writer x = {.client = http_client_new(), .arena = a, .batch = json_array(a)};
-    x.url = g_strdup_printf("%s/ngsi-ld/v1/entityOperations/upsert?options=update", o->server);
-    x.headers[0] = "Content-Type: application/json";
-    x.headers[1] = o->token != NULL ? authorization : NULL;
+    struct writer x = {.options = o, .client = http_client_new(), .arena = a, .batch = json_array(a)};
     x.deadline = instant_now() + patience;
-    bool good = write_all(&x, w, e);
+    g_mutex_init(&x.answer.lock);
+    g_cond_init(&x.answer.changed);
+    bool good = identify(&x, e) && write_all(&x, w, e);
     if (good && !x.stopped) {
         log_info("demo", "%d entities written to %s", x.written, o->server);
     }
     http_client_free(x.client);
-    g_free(x.url);
+    g_mutex_clear(&x.answer.lock);
+    g_cond_clear(&x.answer.changed);
+    g_free(x.answer.text);
+    g_free(x.authorization);
     return good;
 }

@@ -14,6 +14,7 @@ int backup_command(int argc, char **argv);
 int restore_command(int argc, char **argv);
 int routes_command(int argc, char **argv);
 int packs_command_here(int argc, char **argv);
+int demo_command_here(int argc, char **argv);
 
 /* Adds every route table of the program. */
 void server_routes(struct http_server *s);

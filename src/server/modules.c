@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The list of modules: what the program is made of. */
 #include "context/stream.h"
+#include "demo/demo.h"
 #include "packs/packs.h"
 #include "server/commands.h"
 
 const struct feature *const server_features[] = {
     &packs_feature,
+    &demo_feature,
     NULL,
 };
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands that work on a data directory: user, verify, backup, restore; and routes. */
+/* The commands that work on a data directory: user, verify, backup, restore; and packs, demo, routes. */
 #include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "demo/demo.h"
 #include "packs/packs.h"
 #include "server/commands.h"
 
@@ -162,6 +163,19 @@ int restore_command(int argc, char **argv)
 int packs_command_here(int argc, char **argv)
 {
     return packs_command(argc, argv, server_features);
+}
+
+/* The packs stay loaded until the program ends. */
+static const struct pack *const *load_packs(const char *const *dirs, struct error *e)
+{
+    static struct pack_set *set;
+    set = packs_read(dirs, server_features, e);
+    return set != NULL ? pack_set_packs(set) : NULL;
+}
+
+int demo_command_here(int argc, char **argv)
+{
+    return demo_command(argc, argv, load_packs);
 }
 
 static void print_route(void *unused, const struct route *r)
