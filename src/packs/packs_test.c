@@ -169,6 +169,20 @@ static void add_cases(void)
     }
 }
 
+static void a_folder_must_exist_but_may_be_empty(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("packs-XXXXXX", NULL);
+    g_autofree char *absent = g_build_filename(dir, "absent", NULL);
+    struct pack_set *s = pack_set_read((const char *const[]){dir, NULL}, features);
+    g_assert_cmpuint(s->mistakes->len, ==, 0);
+    g_assert_null(pack_set_packs(s)[0]);
+    pack_set_free(s);
+    s = pack_set_read((const char *const[]){dir, absent, NULL}, features);
+    g_assert_cmpuint(s->mistakes->len, ==, 1);
+    pack_set_free(s);
+    g_rmdir(dir);
+}
+
 /* ---- whole sets ---- */
 
 static void write_file(const char *dir, const char *name, const char *text)
@@ -282,6 +296,7 @@ int main(int argc, char **argv)
     g_test_add_func("/yaml/bounds", size_and_depth_are_bounded);
     g_test_add_func("/yaml/files", nodes_know_their_file);
     add_cases();
+    g_test_add_func("/set/folders", a_folder_must_exist_but_may_be_empty);
     g_test_add_func("/set/order", packs_come_after_those_they_need);
     g_test_add_func("/model", the_model_gathers_all_packs);
     g_test_add_func("/watch", changes_of_folders_are_seen);

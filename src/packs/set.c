@@ -72,16 +72,15 @@ static void add_folders_of(GPtrArray *folders, const char *dir, GPtrArray *mista
         add_folder(folders, dir);
         return;
     }
-    guint before = folders->len;
     g_autoptr(GPtrArray) entries = list_dir(dir, is_visible);
     for (guint i = 0; entries != NULL && i < entries->len; i++) {
         if (holds_yaml(entries->pdata[i])) {
             add_folder(folders, entries->pdata[i]);
         }
     }
-    if (folders->len == before && mistakes != NULL) {
-        mistakes_add(mistakes, dir, 0, "no pack here: a pack is a folder with *.yaml files",
-                     "此处没有应用包：应用包是含有 *.yaml 文件的文件夹");
+    if (entries == NULL && mistakes != NULL) {
+        mistakes_add(mistakes, dir, 0, "there is no such folder, or it cannot be read",
+                     "没有这个文件夹，或无法读取");
     }
 }
 

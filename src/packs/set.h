@@ -17,8 +17,8 @@ struct pack_set {
     char *digest;        /* SHA-256 (hex) over names and contents of all files */
 };
 
-/* Reads and checks. Each directory is a pack (it holds *.yaml) or a folder of packs. features are those whose
- * sections are known, ending with NULL. Never fails: what goes wrong is in mistakes. */
+/* Reads and checks. Each directory is a pack (it holds *.yaml) or a folder of any number of packs. features
+ * are those whose sections are known, ending with NULL. Never fails: what goes wrong is in mistakes. */
 struct pack_set *pack_set_read(const char *const *dirs, const struct feature *const *features);
 void pack_set_free(struct pack_set *s); /* NULL is fine */
 /* NULL-terminated, in the order of needs; valid as long as the set. */
