@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the documents say is held against the code."""
+import re
+
+import pytest
+
+from conftest import ROOT, program
+
+
+def test_functions_named_in_the_walk_exist():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    names = set(re.findall(r"`(\w+)\(\)`", text))
+    source = "\n".join(p.read_text() for p in (ROOT / "src").glob("*/*.[ch]"))
+    assert len(names) > 15
+    assert [n for n in sorted(names) if not re.search(rf"\b{n}\(", source)] == []
+
+
+def test_modules_of_the_table_exist():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    rows = re.findall(r"^\| [0-6] \| `(\w+)` \|", text, re.M)
+    assert sorted(rows) == sorted(p.name for p in (ROOT / "src").iterdir())
+
+
+def test_every_limit_is_documented():
+    header = (ROOT / "src/base/limits.h").read_text()
+    page = (ROOT / "docs/limits.md").read_text()
+    names = re.findall(r"^    (LIMIT_\w+) =", header, re.M)
+    assert [n for n in names if n not in page] == []
+
+
+@pytest.mark.parametrize("command", ["serve", "user", "verify", "backup", "restore", "routes", "packs", "import", "replay", "demo"])
+def test_every_command_has_help_and_stands_in_the_manual(command):
+    assert program(command, "--help").returncode == 0
+    assert f"zhongshu {command}" in (ROOT / "docs/operators.md").read_text()
+
+
+def test_routes_stand_in_the_api_page():
+    page = (ROOT / "docs/api.md").read_text()
+    paths = {line.split()[1] for line in program("routes").stdout.splitlines()}
+    assert len(paths) > 40
+    assert [p for p in sorted(paths) if p not in page] == []
