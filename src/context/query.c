@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compiling and running queries over entities. */
+#include "context/query.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "context/entity.h"
+#include "context/ingest.h"
+
+enum { MAX_PATTERN = 500 };
+
+void entity_query_clear(struct entity_query *q)
+{
+    for (int i = 0; i < q->selectors_count; i++) {
+        g_clear_pointer(&q->selectors[i].id_pattern, g_regex_unref);
+        type_query_free(q->selectors[i].type);
+    }
+    q_free(q->q);
+    scope_query_free(q->scope);
+    geo_query_free(q->geo);
+    *q = (struct entity_query){0};
+}
+
+/* ---- compiling ---- */
+
+static const char *expand_name(void *user, struct arena *a, const char *name)
+{
+    return ld_expand(user, a, name);
+}
+
+static struct expr_names names_of(const struct ld_context *ctx)
+{
+    return (struct expr_names){ctx != NULL ? expand_name : NULL, (void *)ctx};
+}
+
+const char *const *query_names(struct arena *a, const struct ld_context *ctx, const char *text, int *count,
+                               struct error *e)
+{
+    g_auto(GStrv) parts = g_strsplit(text, ",", LIMIT_ATTRIBUTES + 1);
+    const char **names = arena_array(a, const char *, g_strv_length(parts) + 1);
+    int n = 0;
+    for (char **part = parts; *part != NULL; part++) {
+        const char *copy = arena_strdup(a, g_strstrip(*part));
+        names[n] = ingest_name(a, ctx, copy, e);
+        if (names[n++] == NULL) {
+            return NULL;
+        }
+    }
+    if (count != NULL) {
+        *count = n;
+    }
+    return names;
+}
+
+static bool add_ids(struct entity_selector *s, struct arena *a, const char *text, struct error *e)
+{
+    g_auto(GStrv) parts = g_strsplit(text, ",", LIMIT_QUERY_IDS + 1);
+    const char **ids = arena_array(a, const char *, g_strv_length(parts) + 1);
+    for (char **part = parts; *part != NULL; part++) {
+        if (s->ids_count == LIMIT_QUERY_IDS) {
+            return error_set(e, ERROR_TOO_COMPLEX, "At most %d ids in one query", "一次查询最多 %d 个 id",
+                             LIMIT_QUERY_IDS);
+        }
+        if (!ingest_uri("id", *part, strlen(*part), e)) {
+            return false;
+        }
+        ids[s->ids_count++] = arena_strdup(a, *part);
+    }
+    s->ids = ids;
+    return true;
+}
+
+static bool add_pattern(struct entity_selector *s, const char *text, struct error *e)
+{
+    g_autoptr(GError) why = NULL;
+    if (strlen(text) > MAX_PATTERN) {
+        return error_set(e, ERROR_BAD_REQUEST_DATA, "idPattern is longer than %d bytes",
+                         "idPattern 超过 %d 字节", MAX_PATTERN);
+    }
+    s->id_pattern = g_regex_new(text, 0, 0, &why);
+    return s->id_pattern != NULL ||
+           error_set(e, ERROR_BAD_REQUEST_DATA, "idPattern is not a regular expression: %s",
+                     "idPattern 不是正则表达式：%s", why->message);
+}
+
+bool entity_query_add_selector(struct entity_query *q, struct arena *a, const struct ld_context *ctx,
+                               const char *id, const char *id_pattern, const char *type, struct error *e)
+{
+    if (q->selectors_count == LIMIT_SELECTORS) {
+        return error_set(e, ERROR_TOO_COMPLEX, "At most %d entity selectors in one query",
+                         "一次查询最多 %d 个实体选择", LIMIT_SELECTORS);
+    }
+    struct entity_selector *all = arena_array(a, struct entity_selector, q->selectors_count + 1);
+    if (q->selectors_count > 0) {
+        memcpy(all, q->selectors, (size_t)q->selectors_count * sizeof *all);
+    }
+    struct entity_selector *s = &all[q->selectors_count];
+    q->selectors = all;
+    q->selectors_count++;
+    if ((id != NULL && !add_ids(s, a, id, e)) || (id_pattern != NULL && !add_pattern(s, id_pattern, e))) {
+        return false;
+    }
+    if (type != NULL) {
+        struct expr_names names = names_of(ctx);
+        s->type = type_query_compile(type, &names, e);
+        s->type_exact = strpbrk(type, "();") == NULL;
+        return s->type != NULL;
+    }
+    return true;
+}
+
+static bool compile_geo(struct entity_query *q, struct arena *a, const struct ld_context *ctx,
+                        const struct query_text *text, struct error *e)
+{
+    if (text->georel == NULL || text->geometry == NULL || text->coordinates == NULL) {
+        return error_set(e, ERROR_BAD_REQUEST_DATA,
+                         "A geo-query needs georel, geometry and coordinates together",
+                         "地理查询需要同时给出 georel、geometry 和 coordinates");
+    }
+    q->geo = geo_query_new(text->georel, text->geometry, text->coordinates, e);
+    if (q->geo != NULL && text->geo_property != NULL) {
+        q->geo_property = ingest_name(a, ctx, arena_strdup(a, text->geo_property), e);
+        return q->geo_property != NULL;
+    }
+    return q->geo != NULL;
+}
+
+bool entity_query_compile(struct entity_query *q, struct arena *a, const struct ld_context *ctx,
+                          const struct query_text *text, struct error *e)
+{
+    if ((text->id != NULL || text->id_pattern != NULL || text->type != NULL) &&
+        !entity_query_add_selector(q, a, ctx, text->id, text->id_pattern, text->type, e)) {
+        return false;
+    }
+    if (text->q != NULL) {
+        struct q_options options = {.names = names_of(ctx), .linked = true};
+        q->q = q_compile(text->q, &options, e);
+        if (q->q == NULL) {
+            return false;
+        }
+    }
+    if (text->scope != NULL && (q->scope = scope_query_compile(text->scope, e)) == NULL) {
+        return false;
+    }
+    if (text->attrs != NULL && (q->attrs = query_names(a, ctx, text->attrs, &q->attrs_count, e)) == NULL) {
+        return false;
+    }
+    bool geo = text->georel != NULL || text->geometry != NULL || text->coordinates != NULL;
+    return !geo || compile_geo(q, a, ctx, text, e);
+}
+
+/* ---- one entity ---- */
+
+static bool selector_matches(const struct entity_selector *s, const struct json *entity)
+{
+    const char *id = json_get_string(entity, "id");
+    bool found = s->ids_count == 0;
+    for (int i = 0; i < s->ids_count && !found; i++) {
+        found = g_strcmp0(s->ids[i], id) == 0;
+    }
+    return found && (s->id_pattern == NULL || (id != NULL && g_regex_match(s->id_pattern, id, 0, NULL))) &&
+           (s->type == NULL || type_query_matches(s->type, json_get(entity, "type")));
+}
+
+static bool any_selector_matches(const struct entity_query *q, const struct json *entity)
+{
+    for (int i = 0; i < q->selectors_count; i++) {
+        if (selector_matches(&q->selectors[i], entity)) {
+            return true;
+        }
+    }
+    return q->selectors_count == 0;
+}
+
+static bool has_attribute(const struct entity_query *q, const struct json *entity)
+{
+    for (int i = 0; i < q->attrs_count; i++) {
+        if (json_get(entity, q->attrs[i]) != NULL) {
+            return true;
+        }
+    }
+    return q->attrs == NULL;
+}
+
+static bool geo_matches(const struct entity_query *q, const struct json *entity)
+{
+    if (q->geo == NULL) {
+        return true;
+    }
+    const struct json *attr = json_get(entity, q->geo_property != NULL ? q->geo_property : "location");
+    const struct json *instance = attr != NULL ? instance_find(attr, NULL) : NULL;
+    return instance != NULL && geo_query_matches_json(q->geo, instance_value(instance));
+}
+
+/* Linked entities are read through the same view, into memory that lives as long as one match. */
+struct linked {
+    struct view *view;
+    struct arena *arena;
+};
+
+static const struct json *read_linked(void *user, const char *id)
+{
+    struct linked *l = user;
+    return l->view != NULL ? context_get(l->view, l->arena, id) : NULL;
+}
+
+static bool q_holds(const struct entity_query *q, const struct json *entity, struct view *v)
+{
+    if (q->q == NULL) {
+        return true;
+    }
+    arena_auto a = arena_new();
+    struct linked linked = {v, a};
+    struct q_reader reader = {read_linked, &linked};
+    return q_matches(q->q, entity, &reader);
+}
+
+bool entity_query_matches(const struct entity_query *q, const struct json *entity, struct view *v)
+{
+    return any_selector_matches(q, entity) && has_attribute(q, entity) &&
+           (q->scope == NULL || scope_query_matches(q->scope, json_get(entity, "scope"))) &&
+           geo_matches(q, entity) && q_holds(q, entity, v);
+}
+
+/* ---- running over the store ---- */
+
+/* All the ids, when every selector has some. */
+static void narrow_ids(const struct entity_query *q, struct arena *a, struct store_query *out)
+{
+    int total = 0;
+    for (int i = 0; i < q->selectors_count; i++) {
+        if (q->selectors[i].ids_count == 0) {
+            return;
+        }
+        total += q->selectors[i].ids_count;
+    }
+    if (total == 0 || total > LIMIT_QUERY_IDS) {
+        return;
+    }
+    const char **ids = arena_array(a, const char *, total);
+    for (int i = 0; i < q->selectors_count; i++) {
+        for (int k = 0; k < q->selectors[i].ids_count; k++) {
+            ids[out->ids_count++] = q->selectors[i].ids[k];
+        }
+    }
+    out->ids = ids;
+}
+
+/* All the types, when every selector names some. */
+static void narrow_types(const struct entity_query *q, struct arena *a, struct store_query *out)
+{
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
+    for (int i = 0; i < q->selectors_count; i++) {
+        int count = 0;
+        const struct type_query *type = q->selectors[i].type;
+        const char *const *types = type != NULL ? type_query_any_of(type, &count) : NULL;
+        if (types == NULL) {
+            return;
+        }
+        for (int k = 0; k < count; k++) {
+            g_ptr_array_add(all, (gpointer)types[k]);
+        }
+    }
+    if (all->len > 0 && all->len <= LIMIT_QUERY_IDS) {
+        const char **types = arena_array(a, const char *, all->len);
+        memcpy(types, all->pdata, all->len * sizeof *types);
+        out->types = types;
+        out->types_count = (int)all->len;
+    }
+}
+
+/* What the indexes can say. True when they say all of it, so that no entity needs to be looked at. */
+static bool narrow(const struct entity_query *q, struct arena *a, struct store_query *out)
+{
+    bool exact =
+        q->q == NULL && q->scope == NULL && q->geo == NULL && q->attrs == NULL && q->selectors_count <= 1;
+    for (int i = 0; i < q->selectors_count; i++) {
+        const struct entity_selector *s = &q->selectors[i];
+        exact = exact && s->id_pattern == NULL && (s->type == NULL || s->type_exact);
+    }
+    narrow_ids(q, a, out);
+    narrow_types(q, a, out);
+    if (q->scope != NULL) {
+        out->scope = scope_query_prefix(q->scope);
+    }
+    if (q->geo != NULL && (q->geo_property == NULL || strcmp(q->geo_property, "location") == 0)) {
+        out->box = geo_query_box(q->geo);
+    } else if (q->box != NULL) {
+        out->box = q->box;
+    }
+    return exact;
+}
+
+struct running {
+    const struct entity_query *query;
+    struct view *view;
+    struct query_page *page;
+    bool (*each)(void *user, const struct json *entity);
+    void *user;
+    struct arena *arena; /* of one row */
+    bool exact;
+    bool stopped; /* each said so */
+    struct error *e;
+    bool failed;
+};
+
+static bool on_match(struct running *run, const struct json *entity)
+{
+    struct query_page *page = run->page;
+    int64_t n = page->total++;
+    if (n < page->offset) {
+        return true;
+    }
+    if (page->limit >= 0 && n >= page->offset + page->limit) {
+        page->more = true;
+        return page->count;
+    }
+    run->stopped = !run->each(run->user, entity);
+    return !run->stopped;
+}
+
+static bool on_row(void *user, const struct store_entity *row)
+{
+    struct running *run = user;
+    struct query_page *page = run->page;
+    bool outside =
+        page->total < page->offset || (page->limit >= 0 && page->total >= page->offset + page->limit);
+    if (run->exact && outside) {
+        return on_match(run, NULL); /* counted, not read */
+    }
+    arena_clear(run->arena);
+    const struct json *entity = json_parse(run->arena, row->body, row->body_length, run->e);
+    if (entity == NULL) {
+        run->failed = true;
+        return false;
+    }
+    return run->exact || entity_query_matches(run->query, entity, run->view) ? on_match(run, entity) : true;
+}
+
+bool entity_query_run(const struct entity_query *q, struct view *v, struct query_page *page,
+                      bool (*each)(void *user, const struct json *entity), void *user, struct error *e)
+{
+    arena_auto a = arena_new();
+    arena_auto row = arena_new();
+    struct store_query narrowed = {0};
+    bool exact = narrow(q, a, &narrowed);
+    bool count_apart = exact && page->count; /* the index counts faster than a walk */
+    struct query_page walk = *page;
+    struct running run = {q, v, &walk, each, user, row, exact, false, e, false};
+    walk.total = 0;
+    walk.more = false;
+    walk.count = page->count && !count_apart;
+    if (!view_entities(v, &narrowed, on_row, &run, e) || run.failed) {
+        return false;
+    }
+    page->total = count_apart ? view_entities_count(v, &narrowed) : walk.total;
+    page->more = walk.more;
+    return true;
+}
+
+/* ---- context.h ---- */
+
+static const char *join_types(struct arena *a, const struct context_query *q)
+{
+    GString *text = g_string_new(NULL);
+    for (int i = 0; i < q->types_count; i++) {
+        g_string_append_printf(text, "%s%s", i == 0 ? "" : "|", q->types[i]);
+    }
+    const char *copy = text->len > 0 ? arena_strdup(a, text->str) : NULL;
+    g_string_free(text, TRUE);
+    return copy;
+}
+
+bool context_find(struct view *v, const struct context_query *q,
+                  bool (*each)(void *user, const struct json *entity), void *user, struct error *e)
+{
+    arena_auto a = arena_new();
+    entity_query_auto query = {0};
+    struct query_text text = {.type = join_types(a, q), .q = q->q, .scope = q->scope};
+    if (!entity_query_compile(&query, a, NULL, &text, e)) {
+        return false;
+    }
+    query.box = q->box;
+    struct query_page page = {.offset = q->offset, .limit = q->limit > 0 ? q->limit : -1};
+    return entity_query_run(&query, v, &page, each, user, e);
+}
