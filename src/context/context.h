@@ -94,3 +94,9 @@ struct context_query {
 };
 bool context_find(struct view *v, const struct context_query *q,
                   bool (*each)(void *user, const struct json *entity), void *user, struct error *e);
+
+/* The routes under /ngsi-ld/v1. They work on the store given to context_bind, which is called before the
+ * server starts. */
+struct route;
+extern const struct route context_routes[];
+void context_bind(struct store *s);

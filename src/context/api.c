@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The common part of the NGSI-LD operations over HTTP (clause 6.3). */
+#include "context/api.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "context/hosted.h"
+#include "context/ingest.h"
+#include "context/query.h"
+#include "identity/identity.h"
+
+#define CONTEXT_RELATION "http://www.w3.org/ns/json-ld#context"
+
+static struct store *store;
+
+void context_bind(struct store *s)
+{
+    store = s;
+}
+
+struct store *api_store(void)
+{
+    return store;
+}
+
+static bool listed(const char *const *names, const char *name)
+{
+    for (; names != NULL && *names != NULL; names++) {
+        if (strcmp(*names, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- parameters ---- */
+
+struct parameter_check {
+    const char *const *known;
+    const char *unknown;
+};
+
+static bool check_parameter(void *user, const char *name, const char *value)
+{
+    struct parameter_check *check = user;
+    if (!listed(check->known, name)) {
+        check->unknown = name;
+    }
+    return check->unknown == NULL;
+}
+
+static bool check_parameters(struct call *c, const struct operation *o, struct error *e)
+{
+    struct parameter_check check = {o->parameters, NULL};
+    request_each_query(c->request, check_parameter, &check);
+    if (check.unknown == NULL) {
+        return true;
+    }
+    g_autofree char *known = g_strjoinv(" ", (char **)o->parameters);
+    return error_set(e, ERROR_INVALID_REQUEST, "The parameter \"%.60s\" is not known here; known are: %s",
+                     "此处不支持参数“%.60s”；支持的参数有：%s", check.unknown, known);
+}
+
+static bool take_option(struct call *c, const char *word, struct error *e)
+{
+    static const struct {
+        const char *word;
+        unsigned option;
+        int format;
+    } words[] = {
+        {"sysAttrs", CALL_SYS_ATTRS, -1},    {"noOverwrite", CALL_NO_OVERWRITE, -1},
+        {"update", CALL_UPDATE, -1},         {"replace", CALL_REPLACE, -1},
+        {"count", CALL_COUNT, -1},           {"normalized", 0, RENDER_NORMALIZED},
+        {"concise", 0, RENDER_CONCISE},      {"simplified", 0, RENDER_SIMPLIFIED},
+        {"keyValues", 0, RENDER_SIMPLIFIED},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (strcmp(words[i].word, word) == 0) {
+            c->options |= words[i].option;
+            c->format = words[i].format >= 0 ? (enum render_format)words[i].format : c->format;
+            return true;
+        }
+    }
+    return error_set(e, ERROR_INVALID_REQUEST, "\"%.60s\" is not an option", "“%.60s”不是可用的选项", word);
+}
+
+static bool read_options(struct call *c, const struct operation *o, struct error *e)
+{
+    const char *options = request_query(c->request, "options");
+    const char *format = request_query(c->request, "format");
+    g_auto(GStrv) words = g_strsplit(options != NULL ? options : "", ",", 20);
+    for (char **word = words; *word != NULL; word++) {
+        const char *name = g_strstrip(*word);
+        if (!listed(o->options, name)) {
+            g_autofree char *known = o->options != NULL ? g_strjoinv(" ", (char **)o->options) : g_strdup("");
+            return error_set(e, ERROR_INVALID_REQUEST, "options=%.60s is not known here; known are: %s",
+                             "此处不支持 options=%.60s；支持的有：%s", name, known);
+        }
+        if (!take_option(c, name, e)) {
+            return false;
+        }
+    }
+    if (format != NULL &&
+        !listed((const char *const[]){"normalized", "concise", "simplified", "keyValues", NULL}, format)) {
+        return error_set(e, ERROR_INVALID_REQUEST,
+                         "format=%.40s: known are normalized, concise, simplified and keyValues",
+                         "format=%.40s：可用 normalized、concise、simplified、keyValues", format);
+    }
+    return format == NULL || take_option(c, format, e);
+}
+
+bool call_flag(struct call *c, const char *name, bool *value, struct error *e)
+{
+    const char *text = request_query(c->request, name);
+    *value = text != NULL && strcmp(text, "true") == 0;
+    return text == NULL || *value || strcmp(text, "false") == 0 ||
+           error_set(e, ERROR_INVALID_REQUEST, "%s must be true or false", "%s 只能是 true 或 false", name);
+}
+
+const char *call_id(struct call *c, struct error *e)
+{
+    const char *id = request_param(c->request, "id");
+    return ingest_uri("id", id, strlen(id), e) ? id : NULL;
+}
+
+const char *call_attribute(struct call *c, struct error *e)
+{
+    return ingest_name(c->arena, c->ctx, request_param(c->request, "attr"), e);
+}
+
+/* ---- media types ---- */
+
+/* The weight that an Accept header gives a media type; -1 when it is not in it. */
+static double accept_weight(const char *accept, const char *type)
+{
+    g_auto(GStrv) ranges = g_strsplit(accept, ",", 50);
+    size_t slash = (size_t)(strchr(type, '/') - type) + 1;
+    double best = -1;
+    int best_detail = -1;
+    for (char **range = ranges; *range != NULL; range++) {
+        char *parameters = strchr(*range, ';');
+        const char *q = parameters != NULL ? strstr(parameters, "q=") : NULL;
+        double weight = q != NULL ? g_ascii_strtod(q + 2, NULL) : 1;
+        if (parameters != NULL) {
+            *parameters = '\0';
+        }
+        const char *name = g_strstrip(*range);
+        int detail = g_ascii_strcasecmp(name, type) == 0                                             ? 2
+                     : g_ascii_strncasecmp(name, type, slash) == 0 && strcmp(name + slash, "*") == 0 ? 1
+                     : strcmp(name, "*/*") == 0                                                      ? 0
+                                                                                                     : -1;
+        if (detail > best_detail) {
+            best_detail = detail;
+            best = weight;
+        }
+    }
+    return best;
+}
+
+static bool choose_media(struct call *c, const struct operation *o, struct error *e)
+{
+    static const char *const types[] = {"application/json", "application/ld+json", "application/geo+json"};
+    const char *accept = request_header(c->request, "Accept");
+    double best = 0;
+    c->accept = MEDIA_JSON;
+    if (accept == NULL || *accept == '\0') {
+        return true;
+    }
+    for (int m = MEDIA_JSON; m <= (o->geojson ? MEDIA_GEO_JSON : MEDIA_LD_JSON); m++) {
+        double weight = accept_weight(accept, types[m]);
+        if (weight > best) {
+            best = weight;
+            c->accept = (enum media)m;
+        }
+    }
+    return best > 0 || error_set(e, ERROR_NOT_ACCEPTABLE, "This can be had as %s", "可提供的格式为 %s",
+                                 o->geojson ? "application/json, application/ld+json, application/geo+json"
+                                            : "application/json, application/ld+json");
+}
+
+/* The media type of the body without its parameters. */
+static bool content_is(struct call *c, const char *type)
+{
+    const char *value = request_header(c->request, "Content-Type");
+    size_t n = strlen(type);
+    return value != NULL && g_ascii_strncasecmp(value, type, n) == 0 &&
+           (value[n] == '\0' || value[n] == ';' || value[n] == ' ');
+}
+
+bool call_is_ld(struct call *c)
+{
+    return content_is(c, "application/ld+json");
+}
+
+static bool check_content_type(struct call *c, struct error *e)
+{
+    bool patch = strcmp(request_method(c->request), "PATCH") == 0;
+    return content_is(c, "application/json") || call_is_ld(c) ||
+           (patch && content_is(c, "application/merge-patch+json")) ||
+           error_set(e, ERROR_UNSUPPORTED_MEDIA,
+                     "The Content-Type must be application/json or application/ld+json",
+                     "Content-Type 必须是 application/json 或 application/ld+json");
+}
+
+/* ---- @context ---- */
+
+/* The target of the one link to a @context in a Link header (RFC 8288); *url NULL when there is none. */
+static bool find_context_link(struct call *c, const char **url, struct error *e)
+{
+    const char *p = request_header(c->request, "Link");
+    *url = NULL;
+    while (p != NULL && (p = strchr(p, '<')) != NULL) {
+        const char *end = strchr(p, '>');
+        if (end == NULL) {
+            break;
+        }
+        const char *next = strchr(end, '<');
+        g_autofree char *parameters = g_strndup(end, next != NULL ? (gsize)(next - end) : strlen(end));
+        if (strstr(parameters, CONTEXT_RELATION) != NULL) {
+            if (*url != NULL) {
+                return error_set(e, ERROR_BAD_REQUEST_DATA, "The Link header has more than one @context",
+                                 "Link 头中有多个 @context");
+            }
+            *url = arena_strndup(c->arena, p + 1, (size_t)(end - p - 1));
+        }
+        p = next;
+    }
+    return true;
+}
+
+static bool read_link(struct call *c, struct error *e)
+{
+    const char *url;
+    if (!find_context_link(c, &url, e)) {
+        return false;
+    }
+    if (url == NULL) {
+        return true;
+    }
+    c->context_value = json_string(c->arena, url);
+    return ld_context_parse(c->context_value, hosted_loader(), &c->ctx, e);
+}
+
+/* Takes the "@context" of an object: needed with application/ld+json, refused otherwise. */
+static bool body_context(struct call *c, const struct json *object, const struct json **value,
+                         struct error *e)
+{
+    *value = json_get(object, "@context");
+    if (!call_is_ld(c)) {
+        return *value == NULL || error_set(e, ERROR_BAD_REQUEST_DATA,
+                                           "With application/json the @context goes into the Link header; to "
+                                           "have it in the body, send application/ld+json",
+                                           "使用 application/json 时 @context 应放在 Link "
+                                           "头中；若要放在正文，请使用 application/ld+json");
+    }
+    if (c->context_value != NULL) {
+        return error_set(
+            e, ERROR_BAD_REQUEST_DATA,
+            "With application/ld+json the @context stands in the body only, not in a Link header",
+            "使用 application/ld+json 时 @context 只能在正文中，不能在 Link 头中");
+    }
+    return *value != NULL ||
+           error_set(e, ERROR_BAD_REQUEST_DATA, "application/ld+json needs an @context in the body",
+                     "application/ld+json 的正文需要 @context");
+}
+
+bool call_element_context(struct call *c, const struct json *element, struct ld_context **ctx,
+                          struct error *e)
+{
+    const struct json *value;
+    *ctx = NULL;
+    if (!call_is_ld(c) && json_get(element, "@context") == NULL) {
+        *ctx = ld_context_ref(c->ctx);
+        return true;
+    }
+    return body_context(c, element, &value, e) && ld_context_parse(value, hosted_loader(), ctx, e);
+}
+
+struct json *call_body(struct call *c, struct error *e)
+{
+    const struct json *value = NULL;
+    if (!check_content_type(c, e)) {
+        return NULL;
+    }
+    struct json *body = request_json(c->request, e);
+    if (body == NULL || body->type == JSON_ARRAY) {
+        return body;
+    }
+    if (!body_context(c, body, &value, e)) {
+        return NULL;
+    }
+    if (value != NULL) {
+        if (!ld_context_parse(value, hosted_loader(), &c->ctx, e)) {
+            return NULL;
+        }
+        c->context_value = value;
+    }
+    return body;
+}
+
+/* ---- serving ---- */
+
+static bool check_tenant(struct call *c, struct error *e)
+{
+    const char *tenant = request_header(c->request, "NGSILD-Tenant");
+    return tenant == NULL || *tenant == '\0' ||
+           error_set(e, ERROR_NO_TENANT, "There is no tenant \"%.60s\"", "没有租户“%.60s”", tenant);
+}
+
+void call_serve(struct request *r, const struct operation *o)
+{
+    struct error e = {0};
+    struct call c = {.request = r, .arena = request_arena(r), .chinese = request_chinese(r)};
+    bool ok = check_tenant(&c, &e) && check_parameters(&c, o, &e) && read_options(&c, o, &e) &&
+              choose_media(&c, o, &e) && read_link(&c, &e) && o->run(&c, &e);
+    ld_context_unref(c.ctx);
+    if (!ok) {
+        reply_error(r, &e);
+    }
+}
+
+/* ---- representations ---- */
+
+/* attrs keeps id, type and scope besides the attributes. */
+static const char *const *with_head(struct arena *a, const char *const *attrs)
+{
+    static const char *const head[] = {"id", "type", "scope", "createdAt", "modifiedAt"};
+    size_t n = g_strv_length((char **)attrs);
+    const char **all = arena_array(a, const char *, n + G_N_ELEMENTS(head) + 1);
+    memcpy(all, attrs, n * sizeof *all);
+    memcpy(all + n, head, sizeof head);
+    return all;
+}
+
+const struct json *call_context_member(struct call *c)
+{
+    const char *prefer = request_header(c->request, "Prefer");
+    bool in_link = c->accept == MEDIA_JSON ||
+                   (c->accept == MEDIA_GEO_JSON && prefer != NULL && strstr(prefer, "body=json") != NULL);
+    if (in_link) {
+        return NULL;
+    }
+    return c->context_value != NULL ? c->context_value : json_string(c->arena, LD_CORE_CONTEXT);
+}
+
+bool call_projection(struct call *c, const char *pick, const char *attrs, struct render *out, struct error *e)
+{
+    if (pick != NULL && (out->pick = query_names(c->arena, c->ctx, pick, NULL, e)) == NULL) {
+        return false;
+    }
+    if (attrs != NULL && pick == NULL) {
+        const char *const *names = query_names(c->arena, c->ctx, attrs, NULL, e);
+        out->pick = names != NULL ? with_head(c->arena, names) : NULL;
+        return names != NULL;
+    }
+    return true;
+}
+
+bool call_render(struct call *c, struct render *out, struct error *e)
+{
+    struct request *r = c->request;
+    const char *omit = request_query(r, "omit");
+    const char *geometry = request_query(r, "geometryProperty");
+    *out = (struct render){.arena = c->arena,
+                           .ctx = c->ctx,
+                           .format = c->format,
+                           .sys_attrs = (c->options & CALL_SYS_ATTRS) != 0,
+                           .lang = request_query(r, "lang"),
+                           .context_value = call_context_member(c)};
+    if (omit != NULL && (out->omit = query_names(c->arena, c->ctx, omit, NULL, e)) == NULL) {
+        return false;
+    }
+    if (geometry != NULL && (out->geometry_property = ingest_name(c->arena, c->ctx, geometry, e)) == NULL) {
+        return false;
+    }
+    return call_projection(c, request_query(r, "pick"), request_query(r, "attrs"), out, e);
+}
+
+static const char *context_link(struct call *c)
+{
+    const char *url = json_is(c->context_value, JSON_STRING) ? c->context_value->string : LD_CORE_CONTEXT;
+    return arena_printf(c->arena, "<%s>; rel=\"" CONTEXT_RELATION "\"; type=\"application/ld+json\"", url);
+}
+
+void call_reply(struct call *c, int status, GString *text, const char *links)
+{
+    static const char *const types[] = {"application/json", "application/ld+json", "application/geo+json"};
+    const char *context = call_context_member(c) == NULL ? context_link(c) : NULL;
+    if (context != NULL && links != NULL) {
+        context = arena_printf(c->arena, "%s, %s", context, links);
+    }
+    if (context != NULL || links != NULL) {
+        reply_header(c->request, "Link", context != NULL ? context : links);
+    }
+    reply_string(c->request, status, types[c->accept], text);
+}
+
+/* ---- writes ---- */
+
+static bool apply_job(struct store_job *job, struct txn *t, struct error *e)
+{
+    struct write_call *w = (struct write_call *)job;
+    return w->apply(w, t, e);
+}
+
+void write_call_clear(struct write_call *w)
+{
+    type_query_free(w->type);
+    ld_context_unref(w->ctx);
+}
+
+static void job_done(struct store_job *job, const struct error *e)
+{
+    struct write_call *w = (struct write_call *)job;
+    struct request *r = w->request;
+    if (e != NULL) {
+        reply_error(r, e);
+    } else {
+        w->reply(w);
+    }
+    write_call_clear(w);
+    request_resume(r);
+}
+
+static const char *user_name(struct call *c)
+{
+    const struct user *user = identity_user(c->request);
+    return user != NULL ? user->name : "anonymous";
+}
+
+static const char *expand_name(void *user, struct arena *a, const char *name)
+{
+    return ld_expand(user, a, name);
+}
+
+bool write_call_init(struct write_call *w, struct call *c, enum context_mode mode, int flags, struct error *e)
+{
+    const char *type = request_query(c->request, "type");
+    struct expr_names names = {expand_name, c->ctx};
+    w->job.apply = apply_job;
+    w->job.done = job_done;
+    w->request = c->request;
+    w->arena = c->arena;
+    w->chinese = c->chinese;
+    w->how = (struct write){.mode = mode, .flags = flags, .by = arena_strdup(c->arena, user_name(c))};
+    w->reply = reply_no_content;
+    if (type != NULL) {
+        w->type = type_query_compile(type, &names, e);
+        w->how.type = w->type;
+        if (w->type == NULL) {
+            return false;
+        }
+    }
+    w->ctx = ld_context_ref(c->ctx);
+    return true;
+}
+
+struct write_call *write_call_new(struct call *c, enum context_mode mode, int flags, struct error *e)
+{
+    struct write_call *w = arena_new0(c->arena, struct write_call);
+    return write_call_init(w, c, mode, flags, e) ? w : NULL;
+}
+
+void write_call_submit(struct write_call *w)
+{
+    struct request *r = w->request;
+    struct error refused = {0};
+    request_suspend(r);
+    if (!store_submit(store, &w->job, &refused)) {
+        reply_error(r, &refused);
+        write_call_clear(w);
+        request_resume(r);
+    }
+}
+
+void reply_no_content(struct write_call *w)
+{
+    reply_empty(w->request, 204);
+}

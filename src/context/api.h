@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the handlers of /ngsi-ld/v1 share: parameters, media types, @contexts, suspended writes. */
+#pragma once
+
+#include "context/context.h"
+#include "context/ld_context.h"
+#include "context/render.h"
+#include "context/write.h"
+#include "http/http.h"
+
+#define NGSI_PATH "/ngsi-ld/v1"
+
+enum media { MEDIA_JSON, MEDIA_LD_JSON, MEDIA_GEO_JSON };
+
+/* options= and format= (6.3.7, 6.3.11 and the operations' own), read by call_begin. */
+enum call_options {
+    CALL_SYS_ATTRS = 1,
+    CALL_NO_OVERWRITE = 2,
+    CALL_UPDATE = 4,
+    CALL_REPLACE = 8,
+    CALL_COUNT = 16,
+};
+
+/* One request, from its parameters to its reply, on the server's thread. */
+struct call {
+    struct request *request;
+    struct arena *arena;
+    struct ld_context *ctx;           /* a reference; NULL = core only */
+    const struct json *context_value; /* the @context as the client gave it; NULL = none */
+    enum media accept;
+    unsigned options;
+    enum render_format format;
+    bool chinese;
+};
+
+/* What an operation takes. */
+struct operation {
+    /* Replies or suspends and returns true; or returns false with e set. */
+    bool (*run)(struct call *c, struct error *e);
+    const char *const *parameters; /* the query parameters it knows; NULL-terminated */
+    const char *const *options;    /* the words of options= it knows; NULL-terminated, or NULL */
+    bool geojson;                  /* can answer as GeoJSON */
+};
+/* Serves the request: checks tenant, parameters, Accept and Link, runs the operation, replies its error. */
+void call_serve(struct request *r, const struct operation *operation);
+
+/* The body, with its Content-Type and @context checked and taken into c (6.3.4, 6.3.5). NULL with e set. For
+ * an array, call_element_context does the same for each element. */
+struct json *call_body(struct call *c, struct error *e);
+/* The context of one element of a batch: a new reference in *ctx. */
+bool call_element_context(struct call *c, const struct json *element, struct ld_context **ctx,
+                          struct error *e);
+/* True when the body came as application/ld+json. */
+bool call_is_ld(struct call *c);
+
+/* A boolean parameter ("true", "false"); false when absent. */
+bool call_flag(struct call *c, const char *name, bool *value, struct error *e);
+/* The id of the path, checked. NULL with e set. */
+const char *call_id(struct call *c, struct error *e);
+/* The attribute name of the path, expanded. NULL with e set. */
+const char *call_attribute(struct call *c, struct error *e);
+
+/* The representation asked for: format, sysAttrs, lang, pick, omit, attrs, geometryProperty and the @context
+ * in the body. */
+bool call_render(struct call *c, struct render *out, struct error *e);
+/* Sets pick from comma-separated names: pick, or else attrs, which keeps id, type and scope too. Both may be
+ * NULL. */
+bool call_projection(struct call *c, const char *pick, const char *attrs, struct render *out,
+                     struct error *e);
+/* The "@context" to write for media types that carry it; NULL when the Link header does. */
+const struct json *call_context_member(struct call *c);
+/* Replies text in the media type asked for, with the Link to the @context. links are further Link values, or
+ * NULL. */
+void call_reply(struct call *c, int status, GString *text, const char *links);
+
+/* ---- writes: the request sleeps while the store's writer works ---- */
+
+struct write_call {
+    struct store_job job;
+    struct request *request;
+    struct arena *arena;    /* the request's; used by the writer's thread until the reply */
+    struct ld_context *ctx; /* a reference, for names in the reply */
+    struct write how;
+    struct type_query *type; /* freed with the call */
+    bool chinese;
+    /* Runs in the transaction. */
+    bool (*apply)(struct write_call *w, struct txn *t, struct error *e);
+    /* Replies once the commit is on disk. */
+    void (*reply)(struct write_call *w);
+    const char *id;
+    struct json *fragment;
+    struct write_result result;
+    const char *attribute, *dataset; /* for deleting */
+    bool all;
+};
+/* A write in the request's arena, with `by` and the parameter `type` filled in. NULL with e set. */
+struct write_call *write_call_new(struct call *c, enum context_mode mode, int flags, struct error *e);
+/* The same for a write_call (zeroed) that is part of something larger. */
+bool write_call_init(struct write_call *w, struct call *c, enum context_mode mode, int flags,
+                     struct error *e);
+/* Suspends the request and submits. When the store takes no more now, the request is answered so. Afterwards
+ * the call and the request belong to the writer's thread. */
+void write_call_submit(struct write_call *w);
+/* Frees what a call holds that is not submitted after all. */
+void write_call_clear(struct write_call *w);
+void reply_no_content(struct write_call *w);
+
+struct store *api_store(void);

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pages of entities: what is asked for by parameters or by a body, and how the answer is put together. */
+#include "context/query_api.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "context/ingest.h"
+
+/* ---- pages ---- */
+
+static bool read_page(struct call *c, struct query_page *page, struct error *e)
+{
+    bool count;
+    if (!request_query_int(c->request, "limit", 0, LIMIT_PAGE, LIMIT_PAGE_DEFAULT, &page->limit, e) ||
+        !request_query_int(c->request, "offset", 0, INT64_MAX / 2, 0, &page->offset, e) ||
+        !call_flag(c, "count", &count, e)) {
+        return false;
+    }
+    page->count = count || (c->options & CALL_COUNT) != 0;
+    return page->limit > 0 || page->count ||
+           error_set(e, ERROR_BAD_REQUEST_DATA, "limit=0 makes sense with count=true only",
+                     "limit=0 只能与 count=true 一起使用");
+}
+
+struct link {
+    GString *text;
+    int64_t offset;
+    bool first;
+};
+
+static bool add_parameter(void *user, const char *name, const char *value)
+{
+    struct link *l = user;
+    if (strcmp(name, "offset") != 0) {
+        g_autofree char *escaped = g_uri_escape_string(value, NULL, FALSE);
+        g_string_append_printf(l->text, "%c%s=%s", l->first ? '?' : '&', name, escaped);
+        l->first = false;
+    }
+    return true;
+}
+
+static void add_link(struct call *c, GString *links, const char *relation, int64_t offset)
+{
+    struct link l = {links, offset, true};
+    g_string_append_printf(links, "%s<%s", links->len > 0 ? ", " : "", request_path(c->request));
+    request_each_query(c->request, add_parameter, &l);
+    g_string_append_printf(links, "%coffset=%" PRId64 ">; rel=\"%s\"", l.first ? '?' : '&', offset, relation);
+}
+
+/* Link values to the pages around this one; NULL when there are none. */
+static const char *page_links(struct call *c, const struct query_page *page)
+{
+    g_autoptr(GString) links = g_string_new(NULL);
+    if (page->offset > 0 && page->limit > 0) {
+        add_link(c, links, "prev", MAX(0, page->offset - page->limit));
+    }
+    if (page->more && page->limit > 0) {
+        add_link(c, links, "next", page->offset + page->limit);
+    }
+    return links->len > 0 ? arena_strdup(c->arena, links->str) : NULL;
+}
+
+/* ---- the answer ---- */
+
+struct answer {
+    GString *out;
+    const struct render *render;
+    bool features;
+    int count;
+};
+
+static bool add_entity(void *user, const struct json *entity)
+{
+    struct answer *answer = user;
+    if (answer->count++ > 0) {
+        g_string_append_c(answer->out, ',');
+    }
+    if (answer->features) {
+        render_feature(answer->out, entity, answer->render);
+    } else {
+        render_entity(answer->out, entity, answer->render);
+    }
+    return true;
+}
+
+static void end_features(struct call *c, GString *out)
+{
+    const struct json *context = call_context_member(c);
+    g_string_append_c(out, ']');
+    if (context != NULL) {
+        g_string_append(out, ",\"@context\":");
+        json_write(out, context);
+    }
+    g_string_append_c(out, '}');
+}
+
+static bool answer_query(struct call *c, const struct entity_query *query, struct render *render,
+                         struct error *e)
+{
+    struct query_page page = {0};
+    if (!read_page(c, &page, e)) {
+        return false;
+    }
+    GString *out = g_string_sized_new(4096);
+    struct answer answer = {out, render, c->accept == MEDIA_GEO_JSON, 0};
+    if (answer.features) {
+        render->context_value = NULL; /* it stands once, in the collection */
+    }
+    g_string_append(out, answer.features ? "{\"type\":\"FeatureCollection\",\"features\":[" : "[");
+    view_auto v = view_begin(api_store());
+    if (!entity_query_run(query, v, &page, add_entity, &answer, e)) {
+        g_string_free(out, TRUE);
+        return false;
+    }
+    if (answer.features) {
+        end_features(c, out);
+    } else {
+        g_string_append_c(out, ']');
+    }
+    if (page.count) {
+        reply_header(c->request, "NGSILD-Results-Count", arena_printf(c->arena, "%" PRId64, page.total));
+    }
+    call_reply(c, 200, out, page_links(c, &page));
+    return true;
+}
+
+/* ---- by parameters ---- */
+
+const struct json *query_coordinates(struct arena *a, const char *text, struct error *e)
+{
+    struct error broken = {0};
+    const struct json *value = json_parse(a, text, strlen(text), &broken);
+    if (!json_is(value, JSON_ARRAY)) {
+        error_set(e, ERROR_BAD_REQUEST_DATA, "coordinates must be a JSON array such as [106.55,29.56]",
+                  "coordinates 必须是 JSON 数组，如 [106.55,29.56]");
+        return NULL;
+    }
+    return value;
+}
+
+bool query_entities(struct call *c, struct error *e)
+{
+    struct request *r = c->request;
+    const char *coordinates = request_query(r, "coordinates");
+    struct query_text text = {
+        .id = request_query(r, "id"),
+        .id_pattern = request_query(r, "idPattern"),
+        .type = request_query(r, "type"),
+        .q = request_query(r, "q"),
+        .scope = request_query(r, "scopeQ"),
+        .georel = request_query(r, "georel"),
+        .geometry = request_query(r, "geometry"),
+        .geo_property = request_query(r, "geoproperty"),
+        .attrs = request_query(r, "attrs"),
+    };
+    struct render render;
+    entity_query_auto query = {0};
+    bool local;
+    if (!call_flag(c, "local", &local, e) || !call_render(c, &render, e) ||
+        (coordinates != NULL && (text.coordinates = query_coordinates(c->arena, coordinates, e)) == NULL)) {
+        return false;
+    }
+    if (!local && text.id == NULL && text.type == NULL && text.q == NULL && text.scope == NULL &&
+        text.georel == NULL && text.attrs == NULL) {
+        return error_set(
+            e, ERROR_BAD_REQUEST_DATA,
+            "Say what to look for: at least one of type, attrs, q, georel, scopeQ, id, or local=true for all",
+            "请说明查询条件：至少给出 type、attrs、q、georel、scopeQ、id 之一，或用 local=true 查询全部");
+    }
+    return entity_query_compile(&query, c->arena, c->ctx, &text, e) && answer_query(c, &query, &render, e);
+}
+
+/* ---- by a body ---- */
+
+static const char *joined(struct arena *a, const struct json *value)
+{
+    if (!json_is(value, JSON_ARRAY)) {
+        return json_is(value, JSON_STRING) ? value->string : NULL;
+    }
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (const struct json *c = value->first; c != NULL; c = c->next) {
+        if (c->type != JSON_STRING) {
+            return NULL;
+        }
+        g_string_append_printf(text, "%s%s", c == value->first ? "" : ",", c->string);
+    }
+    return text->len > 0 ? arena_strdup(a, text->str) : NULL;
+}
+
+/* A member that must be a text, or an array of texts (which is joined by commas). */
+static bool text_member(struct arena *a, const struct json *object, const char *name, const char **out,
+                        struct error *e)
+{
+    const struct json *value = json_get(object, name);
+    *out = value != NULL ? joined(a, value) : NULL;
+    return value == NULL || *out != NULL ||
+           error_set(e, ERROR_BAD_REQUEST_DATA, "\"%s\" must be a text or a list of texts, not empty",
+                     "“%s”必须是文本或非空的文本数组", name);
+}
+
+static bool read_selectors(struct entity_query *q, struct arena *a, const struct ld_context *ctx,
+                           const struct json *entities, struct error *e)
+{
+    if (entities == NULL) {
+        return true;
+    }
+    if (entities->type != JSON_ARRAY || entities->first == NULL) {
+        return error_set(e, ERROR_BAD_REQUEST_DATA, "\"entities\" must be a list that is not empty",
+                         "“entities”必须是非空数组");
+    }
+    for (const struct json *s = entities->first; s != NULL; s = s->next) {
+        const char *id, *pattern, *type;
+        if (!text_member(a, s, "id", &id, e) || !text_member(a, s, "idPattern", &pattern, e) ||
+            !text_member(a, s, "type", &type, e)) {
+            return false;
+        }
+        if (type == NULL && id == NULL && pattern == NULL) {
+            return error_set(e, ERROR_BAD_REQUEST_DATA,
+                             "Each of \"entities\" needs a type, an id or an idPattern",
+                             "“entities”的每一项都需要 type、id 或 idPattern");
+        }
+        if (!entity_query_add_selector(q, a, ctx, id, pattern, type, e)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_geo(struct arena *a, const struct json *geo, struct query_text *text, struct error *e)
+{
+    if (geo == NULL) {
+        return true;
+    }
+    const struct json *coordinates = json_get(geo, "coordinates");
+    if (json_is(coordinates, JSON_STRING)) {
+        coordinates = query_coordinates(a, coordinates->string, e);
+        if (coordinates == NULL) {
+            return false;
+        }
+    }
+    text->coordinates = coordinates;
+    return text_member(a, geo, "georel", &text->georel, e) &&
+           text_member(a, geo, "geometry", &text->geometry, e) &&
+           text_member(a, geo, "geoproperty", &text->geo_property, e) &&
+           (text->georel != NULL ||
+            error_set(e, ERROR_BAD_REQUEST_DATA, "geoQ needs georel, geometry and coordinates",
+                      "geoQ 需要 georel、geometry 和 coordinates"));
+}
+
+bool query_read_body(struct entity_query *q, struct arena *a, const struct ld_context *ctx,
+                     const struct json *body, struct error *e)
+{
+    struct query_text text = {0};
+    return read_selectors(q, a, ctx, json_get(body, "entities"), e) &&
+           text_member(a, body, "q", &text.q, e) && text_member(a, body, "scopeQ", &text.scope, e) &&
+           text_member(a, body, "attrs", &text.attrs, e) && read_geo(a, json_get(body, "geoQ"), &text, e) &&
+           entity_query_compile(q, a, ctx, &text, e);
+}
+
+/* pick, omit, attrs and lang of the body, as the parameters would say them. */
+static bool body_projection(struct call *c, const struct json *body, struct render *render, struct error *e)
+{
+    const char *pick, *omit, *attrs;
+    struct arena *a = c->arena;
+    if (!text_member(a, body, "pick", &pick, e) || !text_member(a, body, "omit", &omit, e) ||
+        !text_member(a, body, "attrs", &attrs, e)) {
+        return false;
+    }
+    if (json_get_string(body, "lang") != NULL) {
+        render->lang = json_get_string(body, "lang");
+    }
+    if (omit != NULL && (render->omit = query_names(a, c->ctx, omit, NULL, e)) == NULL) {
+        return false;
+    }
+    return call_projection(c, pick, attrs, render, e);
+}
+
+static bool check_members(const struct json *body, struct error *e)
+{
+    static const char *const known[] = {"type", "entities", "q",    "geoQ",     "scopeQ", "attrs",
+                                        "pick", "omit",     "lang", "@context", NULL};
+    if (body->type != JSON_OBJECT || !json_streq(json_get(body, "type"), "Query")) {
+        return error_set(e, ERROR_BAD_REQUEST_DATA, "The body must be an object with \"type\": \"Query\"",
+                         "正文必须是带 \"type\": \"Query\" 的对象");
+    }
+    for (const struct json *m = body->first; m != NULL; m = m->next) {
+        if (!g_strv_contains(known, m->key)) {
+            return error_set(e, ERROR_BAD_REQUEST_DATA, "\"%.60s\" is not a member of a Query here",
+                             "此处的 Query 没有成员“%.60s”", m->key);
+        }
+    }
+    return true;
+}
+
+bool query_by_body(struct call *c, struct error *e)
+{
+    struct render render;
+    entity_query_auto query = {0};
+    const struct json *body = call_body(c, e);
+    if (body == NULL || !check_members(body, e) || !call_render(c, &render, e) ||
+        !body_projection(c, body, &render, e) || !query_read_body(&query, c->arena, c->ctx, body, e)) {
+        return false;
+    }
+    if (query.selectors_count == 0 && query.q == NULL && query.geo == NULL && query.scope == NULL &&
+        query.attrs == NULL && g_strcmp0(request_query(c->request, "local"), "true") != 0) {
+        return error_set(e, ERROR_BAD_REQUEST_DATA,
+                         "Say what to look for: at least one of entities, attrs, q, geoQ, scopeQ",
+                         "请说明查询条件：至少给出 entities、attrs、q、geoQ、scopeQ 之一");
+    }
+    return answer_query(c, &query, &render, e);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Queries over HTTP: GET /entities and POST /entityOperations/query (5.7.2). */
+#pragma once
+
+#include "context/api.h"
+#include "context/query.h"
+
+bool query_entities(struct call *c, struct error *e);
+bool query_by_body(struct call *c, struct error *e);
+/* coordinates=… as JSON. NULL with e set. */
+const struct json *query_coordinates(struct arena *a, const char *text, struct error *e);
+/* Fills q from the body's members entities, q, geoQ, scopeQ and attrs (5.2.23); also what subscriptions hold.
+ */
+bool query_read_body(struct entity_query *q, struct arena *a, const struct ld_context *ctx,
+                     const struct json *body, struct error *e);

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /ngsi-ld/v1/types and /attributes: what kinds of data there are (5.7.5 – 5.7.10). */
+#include <string.h>
+
+#include "context/api.h"
+#include "context/entity.h"
+#include "context/ingest.h"
+#include "context/query.h"
+#include "context/routes.h"
+
+/* What is known of one attribute name, from a walk over entities. */
+struct attribute_info {
+    const char *name;
+    int64_t count; /* entities that have it */
+    bool kinds[KIND_NONE];
+    GHashTable *types; /* of the entities that have it: a set */
+};
+
+/* What a walk collects. */
+struct survey {
+    struct arena *arena;
+    GHashTable *attributes; /* name to struct attribute_info */
+    const char *only;       /* this attribute, or NULL */
+    int64_t entities;
+};
+
+static void info_free(gpointer data)
+{
+    g_hash_table_unref(((struct attribute_info *)data)->types);
+}
+
+static void survey_init(struct survey *s, struct arena *a)
+{
+    *s = (struct survey){.arena = a};
+    s->attributes = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, info_free);
+}
+
+static void survey_clear(struct survey *s)
+{
+    g_hash_table_unref(s->attributes);
+}
+
+static struct attribute_info *info_for(struct survey *s, const struct json *m)
+{
+    struct attribute_info *info = g_hash_table_lookup(s->attributes, m->key);
+    if (info == NULL) {
+        info = arena_new0(s->arena, struct attribute_info);
+        info->name = arena_strndup(s->arena, m->key, m->key_length);
+        info->types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        g_hash_table_insert(s->attributes, (gpointer)info->name, info);
+    }
+    return info;
+}
+
+static void add_types(struct attribute_info *info, const struct json *types)
+{
+    for (const struct json *t = json_first(types); t != NULL; t = t->next) {
+        if (!g_hash_table_contains(info->types, t->string)) {
+            g_hash_table_add(info->types, g_strdup(t->string));
+        }
+    }
+}
+
+static bool survey_entity(void *user, const struct json *entity)
+{
+    struct survey *s = user;
+    s->entities++;
+    for (const struct json *m = entity->first; m != NULL; m = m->next) {
+        if (!entity_is_attribute(m) || (s->only != NULL && strcmp(s->only, m->key) != 0)) {
+            continue;
+        }
+        struct attribute_info *info = info_for(s, m);
+        info->count++;
+        add_types(info, json_get(entity, "type"));
+        for (const struct json *i = instance_first(m); i != NULL; i = instance_next(m, i)) {
+            enum attribute_kind kind = instance_kind(i);
+            if (kind != KIND_NONE) {
+                info->kinds[kind] = true;
+            }
+        }
+    }
+    return true;
+}
+
+/* Walks over the entities of a type (NULL: all; attribute: only those that have it). */
+static bool survey_run(struct survey *s, struct view *v, const char *type, struct error *e)
+{
+    struct query_page page = {.limit = -1};
+    entity_query_auto query = {0};
+    struct query_text text = {.type = type};
+    return entity_query_compile(&query, s->arena, NULL, &text, e) &&
+           entity_query_run(&query, v, &page, survey_entity, s, e);
+}
+
+/* ---- parts of the answers ---- */
+
+static gint by_text(gconstpointer a, gconstpointer b)
+{
+    return strcmp(a, b);
+}
+
+/* The keys of a set of stored names, compacted and in order. */
+static struct json *names_of(struct call *c, GHashTable *set)
+{
+    g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(set), by_text);
+    struct json *out = json_array(c->arena);
+    for (GList *k = keys; k != NULL; k = k->next) {
+        json_append(out, json_string(c->arena, ld_compact(c->ctx, c->arena, k->data)));
+    }
+    return out;
+}
+
+static struct json *kinds_of(struct arena *a, const struct attribute_info *info)
+{
+    struct json *out = json_array(a);
+    for (int k = 0; k < KIND_NONE; k++) {
+        if (info->kinds[k]) {
+            json_append(out, json_string(a, kind_type((enum attribute_kind)k)));
+        }
+    }
+    return out;
+}
+
+static struct json *described(struct call *c, const char *stored, const char *type)
+{
+    struct json *d = json_object(c->arena);
+    json_add(d, "id", json_string(c->arena, ld_iri(c->arena, stored)));
+    json_add(d, "type", json_string(c->arena, type));
+    return d;
+}
+
+static struct json *attribute_details(struct call *c, const struct attribute_info *info)
+{
+    struct json *d = described(c, info->name, "Attribute");
+    json_add(d, "attributeName", json_string(c->arena, ld_compact(c->ctx, c->arena, info->name)));
+    json_add(d, "attributeTypes", kinds_of(c->arena, info));
+    return d;
+}
+
+static void answer(struct call *c, struct json *body)
+{
+    GString *out = g_string_sized_new(512);
+    const struct json *context = call_context_member(c);
+    if (context != NULL && body->type == JSON_OBJECT) {
+        json_add(body, "@context", json_copy(c->arena, context));
+    }
+    json_write(out, body);
+    call_reply(c, 200, out, NULL);
+}
+
+static struct json *new_list(struct call *c, const char *type, const char *member, struct json *names)
+{
+    struct json *list = json_object(c->arena);
+    json_add(list, "id", json_printf(c->arena, "urn:ngsi-ld:%s:%" G_GINT64_FORMAT, type, instant_now()));
+    json_add(list, "type", json_string(c->arena, type));
+    json_add(list, member, names);
+    return list;
+}
+
+/* ---- types ---- */
+
+struct type_walk {
+    struct call *call;
+    GPtrArray *types; /* stored names */
+};
+
+static void add_type(void *user, const char *type, int64_t count)
+{
+    struct type_walk *w = user;
+    if (count > 0) {
+        g_ptr_array_add(w->types, arena_strdup(w->call->arena, type));
+    }
+}
+
+static bool type_summary(struct call *c, struct view *v, const char *type, struct json *out, struct error *e)
+{
+    struct survey s;
+    survey_init(&s, c->arena);
+    bool ok = survey_run(&s, v, type, e);
+    struct json *d = json_append(out, described(c, type, "EntityType"));
+    json_add(d, "typeName", json_string(c->arena, ld_compact(c->ctx, c->arena, type)));
+    json_add(d, "attributeNames", names_of(c, s.attributes));
+    survey_clear(&s);
+    return ok;
+}
+
+static bool list_types(struct call *c, struct error *e)
+{
+    bool details;
+    g_autoptr(GPtrArray) types = g_ptr_array_new();
+    struct type_walk walk = {c, types};
+    if (!call_flag(c, "details", &details, e)) {
+        return false;
+    }
+    view_auto v = view_begin(api_store());
+    view_types(v, add_type, &walk);
+    struct json *out = json_array(c->arena);
+    for (guint i = 0; i < types->len; i++) {
+        const char *type = types->pdata[i];
+        if (!details) {
+            json_append(out, json_string(c->arena, ld_compact(c->ctx, c->arena, type)));
+        } else if (!type_summary(c, v, type, out, e)) {
+            return false;
+        }
+    }
+    answer(c, details ? out : new_list(c, "EntityTypeList", "typeList", out));
+    return true;
+}
+
+static bool one_type(struct call *c, struct error *e)
+{
+    const char *type = ingest_name(c->arena, c->ctx, request_param(c->request, "type"), e);
+    struct survey s;
+    if (type == NULL) {
+        return false;
+    }
+    survey_init(&s, c->arena);
+    view_auto v = view_begin(api_store());
+    bool ok = survey_run(&s, v, type, e);
+    if (ok && s.entities == 0) {
+        ok = error_set(e, ERROR_NOT_FOUND, "There is no entity of the type %s", "没有类型为 %s 的实体", type);
+    }
+    if (ok) {
+        struct json *d = described(c, type, "EntityTypeInfo");
+        json_add(d, "typeName", json_string(c->arena, ld_compact(c->ctx, c->arena, type)));
+        json_add(d, "entityCount", json_int(c->arena, s.entities));
+        struct json *details = json_add(d, "attributeDetails", json_array(c->arena));
+        g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(s.attributes), by_text);
+        for (GList *k = keys; k != NULL; k = k->next) {
+            json_append(details, attribute_details(c, g_hash_table_lookup(s.attributes, k->data)));
+        }
+        answer(c, d);
+    }
+    survey_clear(&s);
+    return ok;
+}
+
+/* ---- attributes ---- */
+
+static bool list_attributes(struct call *c, struct error *e)
+{
+    bool details;
+    struct survey s;
+    if (!call_flag(c, "details", &details, e)) {
+        return false;
+    }
+    survey_init(&s, c->arena);
+    view_auto v = view_begin(api_store());
+    bool ok = survey_run(&s, v, NULL, e);
+    if (ok && !details) {
+        answer(c, new_list(c, "AttributeList", "attributeList", names_of(c, s.attributes)));
+    } else if (ok) {
+        struct json *out = json_array(c->arena);
+        g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(s.attributes), by_text);
+        for (GList *k = keys; k != NULL; k = k->next) {
+            struct attribute_info *info = g_hash_table_lookup(s.attributes, k->data);
+            struct json *d = json_append(out, described(c, info->name, "Attribute"));
+            json_add(d, "attributeName", json_string(c->arena, ld_compact(c->ctx, c->arena, info->name)));
+            json_add(d, "typeNames", names_of(c, info->types));
+        }
+        answer(c, out);
+    }
+    survey_clear(&s);
+    return ok;
+}
+
+static bool one_attribute(struct call *c, struct error *e)
+{
+    const char *name = call_attribute(c, e);
+    struct survey s;
+    if (name == NULL) {
+        return false;
+    }
+    survey_init(&s, c->arena);
+    s.only = name;
+    view_auto v = view_begin(api_store());
+    bool ok = survey_run(&s, v, NULL, e);
+    struct attribute_info *info = g_hash_table_lookup(s.attributes, name);
+    if (ok && info == NULL) {
+        ok = error_set(e, ERROR_NOT_FOUND, "No entity has the attribute %s", "没有实体具有属性 %s", name);
+    }
+    if (ok) {
+        struct json *d = attribute_details(c, info);
+        json_add(d, "attributeCount", json_int(c->arena, info->count));
+        json_add(d, "typeNames", names_of(c, info->types));
+        answer(c, d);
+    }
+    survey_clear(&s);
+    return ok;
+}
+
+/* ---- operations ---- */
+
+static const char *const list_parameters[] = {"details", "local", NULL};
+static const char *const one_parameters[] = {"local", NULL};
+
+void serve_types(struct request *r)
+{
+    static const struct operation o = {list_types, list_parameters, NULL, false};
+    call_serve(r, &o);
+}
+
+void serve_type(struct request *r)
+{
+    static const struct operation o = {one_type, one_parameters, NULL, false};
+    call_serve(r, &o);
+}
+
+void serve_attributes(struct request *r)
+{
+    static const struct operation o = {list_attributes, list_parameters, NULL, false};
+    call_serve(r, &o);
+}
+
+void serve_attribute(struct request *r)
+{
+    static const struct operation o = {one_attribute, one_parameters, NULL, false};
+    call_serve(r, &o);
+}
