@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/instant.h"
+#include "http/http.h"
 #include "store/store.h"
 #include "json/json.h"
 
@@ -97,6 +98,6 @@ bool context_find(struct view *v, const struct context_query *q,
 
 /* The routes under /ngsi-ld/v1. They work on the store given to context_bind, which is called before the
  * server starts. */
-struct route;
+
 extern const struct route context_routes[];
 void context_bind(struct store *s);

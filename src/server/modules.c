@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The list of modules: what the program is made of. */
+#include "context/context.h"
 #include "context/stream.h"
 #include "demo/demo.h"
 #include "packs/packs.h"
@@ -15,6 +16,7 @@ void server_routes(struct http_server *s)
 {
     http_server_routes(s, health_routes);
     http_server_routes(s, identity_routes);
+    http_server_routes(s, context_routes);
     http_server_routes(s, stream_routes);
     for (int i = 0; server_features[i] != NULL; i++) {
         if (server_features[i]->routes != NULL) {

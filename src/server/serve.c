@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "context/context.h"
 #include "context/stream.h"
 #include "packs/packs.h"
 #include "server/commands.h"
@@ -114,6 +115,7 @@ static bool start(struct server *s, struct error *e)
     h->client = http_client_new();
     h->http = http_server_new();
     health_bind(h);
+    context_bind(h->store);
     server_routes(h->http);
     stream_start(h->store);
     return packs_open(h, e) && start_features(s, e) && start_http(s, e);
