@@ -36,7 +36,7 @@ static const struct member {
     {"message", K_ALL},
     {"case", K_ALL},
     {"enabled", K_ALL},
-    {"when", K_THRESHOLD | K_RATE | K_STUCK},
+    {"when", K_ALL & ~K_COUNT},
     {"clear", K_THRESHOLD | K_RATE | K_COUNT},
     {"for", K_THRESHOLD | K_STUCK | K_ABSENCE | K_GEOFENCE},
     {"attribute", K_RATE | K_STUCK | K_ABSENCE | K_GEOFENCE},
@@ -452,6 +452,7 @@ static void read_stuck(struct reading *r)
 
 static void read_absence(struct reading *r)
 {
+    r->rule->when = want_formula(r, "when", false);
     r->rule->attribute = want_attribute(r, "attribute", false, false);
     r->rule->hold = want_span(r, "for", true);
     const char *clock = want_text(r, r->node, "clock", false);
@@ -480,6 +481,7 @@ static void check_zone(struct reading *r)
 static void read_geofence(struct reading *r)
 {
     struct rule *rule = r->rule;
+    rule->when = want_formula(r, "when", false);
     rule->attribute = want_attribute(r, "attribute", false, false);
     rule->attribute = rule->attribute != NULL ? rule->attribute : "location";
     rule->hold = want_span(r, "for", false);

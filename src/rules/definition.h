@@ -36,7 +36,7 @@ struct rule {
     bool enabled;         /* as written; the Rule entity's attribute has the last word */
     struct severity_step *severities;
     int severities_count;
-    struct formula *when;  /* threshold: the condition; rate, stuck: only while it holds; else NULL */
+    struct formula *when;  /* threshold: the condition; the others: only while it holds, or NULL */
     struct formula *clear; /* threshold, or NULL = when no longer holds */
     struct formula *of;    /* count */
     const char *attribute; /* rate, stuck; absence (or NULL = any), geofence ("location") */

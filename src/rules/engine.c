@@ -120,14 +120,6 @@ bool engine_rule_enabled(const struct engine *e, const char *rule)
     return i >= 0 && e->runs[i].enabled;
 }
 
-void engine_set_enabled(struct engine *e, const char *rule, bool enabled)
-{
-    int i = rule_index(e, rule);
-    if (i >= 0) {
-        e->runs[i].enabled = enabled;
-    }
-}
-
 static void switch_off(struct engine *e, struct subject *subject, int position, instant at)
 {
     if (subject->judgements != NULL && subject->judgements[position] != NULL) {
@@ -162,6 +154,27 @@ static void switch_rule(struct engine *e, int rule, bool enabled, instant at)
             switch_off(e, subject, position, at);
         } else if (position >= 0) {
             start_waiting(e, subject, position, at);
+        }
+    }
+}
+
+void engine_set_enabled(struct engine *e, const char *rule, bool enabled, instant now)
+{
+    int i = rule_index(e, rule);
+    if (i >= 0) {
+        switch_rule(e, i, enabled, now);
+    }
+}
+
+void engine_begin_waiting(struct engine *e, instant now)
+{
+    for (guint n = 0; n < e->subjects->all->len; n++) {
+        struct subject *subject = g_ptr_array_index(e->subjects->all, n);
+        for (int i = 0; subject != NULL && subject->class != NULL && i < subject->class->rules_count; i++) {
+            bool begun = subject->judgements != NULL && subject->judgements[i] != NULL;
+            if (!begun && e->runs[subject->class->rules[i]].enabled) {
+                start_waiting(e, subject, i, now);
+            }
         }
     }
 }

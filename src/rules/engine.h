@@ -56,8 +56,10 @@ void engine_flushed(struct engine *e);
 void engine_prime(struct engine *e, const struct json *entity);
 
 bool engine_rule_enabled(const struct engine *e, const char *rule);
-/* Before the first record: what the Rule entity says. */
-void engine_set_enabled(struct engine *e, const char *rule, bool enabled);
+/* After a restore with changed rules: what the Rule entity says. */
+void engine_set_enabled(struct engine *e, const char *rule, bool enabled, instant now);
+/* After a restore with changed rules: absence rules that are new wait for every known entity from now on. */
+void engine_begin_waiting(struct engine *e, instant now);
 /* Whether the alarm of this rule and entity with this start is active. */
 bool engine_is_active(const struct engine *e, const char *rule, const char *entity, instant started);
 int engine_active_count(const struct engine *e);
@@ -76,6 +78,8 @@ struct engine_page {
 };
 void engine_save(struct engine *e, bool all, GString *head, GArray *pages);
 void engine_pages_clear(GArray *pages);
+/* What engine_save gave could not be kept: everything counts as changed again. */
+void engine_save_failed(struct engine *e);
 /* Into a new engine, whose rules may differ from those that made the snapshot. What belongs to a rule that is
  * gone is dropped; a rule whose deciding parts changed keeps its active alarms, which its next reading
  * judges. Pages come in any order: next(user) gives one after the other, false at the end. *changed (may be

@@ -13,7 +13,7 @@ static const char types[] =
     "\"types\":{"
     "\"Station\":{\"attributes\":{\"pm25\":{\"kind\":\"Property\"},\"pm10\":{\"kind\":\"Property\"},"
     "\"wind\":{\"kind\":\"Property\"},\"online\":{\"kind\":\"Property\"},"
-    "\"street\":{\"kind\":\"Relationship\",\"target\":\"Street\"}}},"
+    "\"street\":{\"kind\":\"Relationship\",\"to\":\"Street\"}}},"
     "\"Street\":{\"attributes\":{\"limit\":{\"kind\":\"Property\"},\"district\":{\"kind\":\"Relationship\"}}}"
     ","
     "\"District\":{\"attributes\":{\"factor\":{\"kind\":\"Property\"}}},"
@@ -277,6 +277,15 @@ static void test_absence_by_event_clock(void)
            "00:20 b Station pm25=1\n00:40 c Street limit=1\n00:50 a Station pm25=1\n01:10 a Station pm25=1\n",
            "raised q a yellow 00:15:00Z 00:15:00Z 1\ncleared q a yellow 00:50:00Z 00:15:00Z 1 condition\n"
            "raised q b yellow 00:35:00Z 00:35:00Z 1\n");
+}
+
+static void test_absence_with_guard(void)
+{
+    expect("{\"name\":\"q\",\"kind\":\"absence\",\"type\":\"Station\"," TEXTS
+           "\"severity\":\"yellow\",\"for\":\"15m\",\"clock\":\"event\",\"when\":\"pm25 > 5\"}",
+           "00:00 a Station pm25=1\n00:00 b Station pm25=6\n00:40 c Station pm25=1\n00:50 a Station pm25=9\n"
+           "01:10 c Station pm25=1\n",
+           "raised q b yellow 00:15:00Z 00:15:00Z 1\nraised q a yellow 01:05:00Z 01:05:00Z 1\n");
 }
 
 static void test_absence_by_wall_clock(void)
@@ -566,7 +575,7 @@ static void test_speed(void)
         g_autofree char *text = g_strdup_printf(
             "{\"op\":\"update\",\"id\":\"urn:ngsi-ld:AirQualityObserved:station-%05d\",\"type\":[\"Station\"]"
             ",\"at\":%" PRId64 ",\"attrs\":{\"pm25\":{\"type\":\"Property\",\"value\":%d,\"observedAt\":\"%"
-                               "s\"},\"pm10\":{\"type\":\"Property\","
+            "s\"},\"pm10\":{\"type\":\"Property\","
             "\"value\":%d,\"observedAt\":\"%s\"},\"so2\":{\"type\":\"Property\",\"value\":4,\"observedAt\":"
             "\"%s\"},"
             "\"no2\":{\"type\":\"Property\",\"value\":4,\"observedAt\":\"%s\"},\"co\":{\"type\":\"Property\","
@@ -605,6 +614,7 @@ int main(int argc, char **argv)
     g_test_add_func("/rules/rate", test_rate);
     g_test_add_func("/rules/stuck", test_stuck);
     g_test_add_func("/rules/absence-event", test_absence_by_event_clock);
+    g_test_add_func("/rules/absence-guard", test_absence_with_guard);
     g_test_add_func("/rules/absence-wall", test_absence_by_wall_clock);
     g_test_add_func("/rules/geofence", test_geofence);
     g_test_add_func("/rules/count", test_count);

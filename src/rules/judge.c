@@ -418,6 +418,9 @@ static enum verdict geofence(struct matter *m)
     if (!any) {
         return VERDICT_UNKNOWN;
     }
+    if (m->rule->when != NULL && !is_true(m, m->rule->when)) {
+        return VERDICT_CLEAR;
+    }
     if (!m->rule->leave) {
         return inside ? VERDICT_HOLDS : VERDICT_CLEAR;
     }
@@ -515,15 +518,19 @@ static void judge_absence(struct matter *m, instant heard)
     }
 }
 
-static void raise_silence(struct engine *e, struct subject *subject, int position, instant due)
+static bool raise_silence(struct engine *e, struct subject *subject, int position, instant due)
 {
     struct matter m = {
         e, &e->rules->rules[subject->class->rules[position]], subject, position, due, NULL, 0, NULL};
     struct judgement *j = state(&m);
     char text[INSTANT_TEXT];
     j->waits = false;
+    if (m.rule->when != NULL && !is_true(&m, m.rule->when)) {
+        return false; /* its next record begins another wait */
+    }
     add_text(&m, "lastHeard", instant_format(j->since, text));
     raise_alarm(&m, j, due);
+    return true;
 }
 
 bool judge_silence(struct engine *e, int rule, instant clock)
@@ -547,8 +554,7 @@ bool judge_silence(struct engine *e, int rule, instant clock)
         if (due > clock) {
             heap_push(timers, (struct timer){due, t.number, t.generation});
         } else {
-            raise_silence(e, subject, position, due);
-            raised = true;
+            raised = raise_silence(e, subject, position, due) || raised;
         }
     }
     return raised;

@@ -55,7 +55,7 @@ bool model_is_relationship(const struct json *attribute)
 
 const char *model_target(const struct json *attribute)
 {
-    const char *target = json_get_string(attribute, "target");
+    const char *target = json_get_string(attribute, "to");
     return target != NULL ? target : "";
 }
 

@@ -14,7 +14,7 @@ const struct json *model_attribute(const struct pack *const *packs, const char *
 /* Names that every entity has: id, type, name, location. */
 bool model_is_core(const char *attribute);
 bool model_is_relationship(const struct json *attribute);
-/* The type that a Relationship leads to (its member `target`), or "" for any. */
+/* The type that a Relationship leads to (its member `to`), or "" for any. */
 const char *model_target(const struct json *attribute);
 /* The names, for a sentence. */
 const char *model_types(const struct pack *const *packs, struct arena *a);

@@ -155,6 +155,11 @@ void engine_pages_clear(GArray *pages)
     g_array_set_size(pages, 0);
 }
 
+void engine_save_failed(struct engine *e)
+{
+    subjects_touch_all(e->subjects);
+}
+
 /* ---- reading ---- */
 
 /* A snapshot being read: bytes left, and what its numbers mean in the new engine (-1 = gone). */

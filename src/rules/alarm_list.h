@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lists of alarms: filtered, sorted, in pages, as JSON or CSV. */
+#pragma once
+
+#include "context/context.h"
+
+enum { ALARM_LIST_EXPORT = 100000 }; /* rows of one CSV */
+
+/* NULL = any. status and severity may list several with commas. scope finds what is below too; text is looked
+ * for in titles, messages, the source's name and ids, without regard to case. from <= startedAt < to. */
+struct alarm_query {
+    const char *status, *severity, *rule, *type, *scope, *text;
+    instant from, to;
+    const char *sort; /* startedAt, clearedAt, severity, status, rule */
+    bool descending;
+    int64_t limit, offset;
+};
+/* {total, items: […]}. NULL with e set. */
+struct json *alarm_list(struct view *v, struct arena *a, const struct alarm_query *q, struct error *e);
+/* One alarm as the API shows it: {id, rule, title, message, severity, status, source: {id, type, name},
+ * startedAt, clearedAt, clearReason, scope, location, count, case, reading}. */
+struct json *alarm_item(struct view *v, struct arena *a, const struct json *alarm);
+/* Items as CSV with a byte order mark, for spreadsheets. The caller frees. */
+GString *alarm_csv(const struct json *items, bool chinese);
