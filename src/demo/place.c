@@ -279,7 +279,7 @@ static bool may_link(const struct link *l, const struct device *from, const stru
 static struct device *find_link(const struct link *l, const struct device *from)
 {
     struct device *best = NULL;
-    double best_metres = INFINITY;
+    double best_metres = l->within;
     for (int i = 0; i < l->to->count; i++) {
         struct device *to = &l->to->devices[i];
         double metres = geo_haversine(from->lon, from->lat, to->lon, to->lat);

@@ -495,12 +495,13 @@ static const struct json_field link_fields[] = {
     {"pick", FIELD_STRING, offsetof(struct link_text, pick), true},
     {"by", FIELD_STRING, offsetof(struct link_text, l.by)},
     {"same", FIELD_STRING, offsetof(struct link_text, l.same)},
+    {"within", FIELD_DOUBLE, offsetof(struct link_text, l.within)},
     {NULL},
 };
 
 static void read_link(struct reader *r, const struct json *from, struct link *out)
 {
-    struct link_text t = {.l.name = from->key};
+    struct link_text t = {.l.name = from->key, .l.within = INFINITY};
     if (!read_fields(r, from, link_fields, &t)) {
         return;
     }

@@ -76,6 +76,7 @@ struct link {
     enum pick pick;
     const char *by;   /* PICK_LOWER: the attribute that must be less there */
     const char *same; /* an attribute that must be equal, or NULL */
+    double within;    /* metres */
 };
 
 /* Instead of a number of devices: one entity along each link of another group, with a LineString. */
