@@ -64,14 +64,14 @@ class Answer:
 class Hub:
     """One running hub. Requests take a path, and a dict or list as JSON or bytes as they are."""
 
-    def __init__(self, folder, *options, auth="off", packs=(), mqtt=None, env=None):
+    def __init__(self, folder, *options, auth="off", packs=(), mqtt=None, env=None, log=None):
         self.data = pathlib.Path(folder) / "data"
         self.auth = auth
         self.packs = [str(p) for p in packs]
         self.mqtt = mqtt
         self.options = list(options)
         self.env = {**os.environ, "LANG": "C.UTF-8", **(env or {})}
-        self.log_path = pathlib.Path(folder) / "hub.log"
+        self.log_path = pathlib.Path(log or pathlib.Path(folder) / "hub.log")
         self.token = None
         self.process = None
         empty = pathlib.Path(folder) / "no-packs"
@@ -203,7 +203,7 @@ def make_hub(tmp_path):
     def make(*options, folder=None, **kw):
         place = pathlib.Path(folder or tmp_path / f"hub{len(hubs)}")
         place.mkdir(exist_ok=True)
-        hub = Hub(place, *options, **kw).start()
+        hub = Hub(place, *options, log=tmp_path / f"hub{len(hubs)}.log", **kw).start()
         hubs.append(hub)
         return hub
 
