@@ -35,6 +35,7 @@ static const struct member {
     {"severity", K_ALL},
     {"message", K_ALL},
     {"case", K_ALL},
+    {"category", K_ALL},
     {"enabled", K_ALL},
     {"when", K_ALL & ~K_COUNT},
     {"clear", K_THRESHOLD | K_RATE | K_COUNT},
@@ -389,6 +390,9 @@ static void read_message(struct reading *r)
 static void read_case(struct reading *r)
 {
     const struct json *v = json_get(r->node, "case");
+    if (json_get(r->node, "category") != NULL) {
+        want_text(r, r->node, "category", false); /* the cases feature knows which there are */
+    }
     if (v == NULL || v->type == JSON_NULL || json_streq(v, "none")) {
         return;
     }
@@ -521,7 +525,7 @@ static void read_count(struct reading *r)
 static const char *logic_digest(struct arena *a, const struct json *definition)
 {
     struct json *logic = json_copy(a, definition);
-    static const char *const others[] = {"title", "message", "severity", "case", "enabled"};
+    static const char *const others[] = {"title", "message", "severity", "case", "category", "enabled"};
     for (size_t i = 0; i < G_N_ELEMENTS(others); i++) {
         json_remove(logic, others[i]);
     }
