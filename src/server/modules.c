@@ -3,11 +3,13 @@
 #include "context/context.h"
 #include "context/stream.h"
 #include "demo/demo.h"
+#include "ingest/ingest.h"
 #include "packs/packs.h"
 #include "server/commands.h"
 
 const struct feature *const server_features[] = {
     &packs_feature,
+    &ingest_feature,
     &demo_feature,
     NULL,
 };
