@@ -7,49 +7,74 @@
 
 #include "json/json.h"
 
-static void write_int(GString *out, int64_t value)
+/* Makes room for n more bytes and returns where they go; out->len is for the caller to move. */
+static char *reserve(GString *out, size_t n)
 {
-    char digits[24];
-    char *p = digits + sizeof digits;
-    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    do {
-        *--p = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest != 0);
-    if (value < 0) {
-        *--p = '-';
+    if (out->allocated_len - out->len <= n) {
+        size_t length = out->len;
+        g_string_set_size(out, length + n);
+        out->len = length;
     }
-    g_string_append_len(out, p, digits + sizeof digits - p);
+    return out->str + out->len;
 }
 
-/* Most readings have at most four decimals: value * 10^d is then a whole number, which prints quickly.
+static void advance(GString *out, const char *end)
+{
+    out->len = (size_t)(end - out->str);
+    out->str[out->len] = '\0';
+}
+
+static char *put_digits(char *p, uint64_t value, int at_least)
+{
+    char digits[24];
+    int n = 0;
+    do {
+        digits[n++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    for (int zeros = at_least - n; zeros > 0; zeros--) {
+        *p++ = '0';
+    }
+    while (n > 0) {
+        *p++ = digits[--n];
+    }
+    return p;
+}
+
+static void write_int(GString *out, int64_t value)
+{
+    char *p = reserve(out, 24);
+    if (value < 0) {
+        *p++ = '-';
+    }
+    advance(out, put_digits(p, value < 0 ? -(uint64_t)value : (uint64_t)value, 1));
+}
+
+/* Readings and coordinates have few decimals: value * 10^d is then a whole number, which prints quickly.
  * Returns false when the value is not exactly that. */
 static bool write_decimal(GString *out, double value)
 {
-    static const double power[] = {1, 10, 100, 1000, 10000};
-    if (fabs(value) >= 1e11) {
+    static const double power[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
+    double size = fabs(value);
+    if (size >= 1e15 || (value == 0 && signbit(value))) {
         return false;
     }
-    for (int d = 0; d < 5; d++) {
-        double scaled = value * power[d];
-        int64_t whole = (int64_t)llround(scaled);
-        if ((double)whole / power[d] != value) {
+    for (int d = 0; d < (int)G_N_ELEMENTS(power) && size * power[d] < 9e15; d++) {
+        uint64_t whole = (uint64_t)(size * power[d] + 0.5);
+        if ((double)whole / power[d] != size) {
             continue;
         }
-        if (whole == 0 && signbit(value)) {
-            return false;
-        }
-        uint64_t rest = whole < 0 ? -(uint64_t)whole : (uint64_t)whole;
+        char *p = reserve(out, 48);
         uint64_t unit = (uint64_t)power[d];
-        if (whole < 0) {
-            g_string_append_c(out, '-');
+        if (value < 0) {
+            *p++ = '-';
         }
-        write_int(out, (int64_t)(rest / unit));
+        p = put_digits(p, whole / unit, 1);
         if (d > 0) {
-            char text[8];
-            snprintf(text, sizeof text, ".%0*d", d, (int)(rest % unit));
-            g_string_append(out, text);
+            *p++ = '.';
+            p = put_digits(p, whole % unit, d);
         }
+        advance(out, p);
         return true;
     }
     return false;
@@ -71,10 +96,29 @@ static void write_double(GString *out, double value)
     g_string_append(out, text);
 }
 
-void json_write_string(GString *out, const char *text, size_t length)
+/* Must a byte of the text be escaped? Eight bytes at a time. */
+static bool needs_escape(const char *text, size_t length)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
+    uint64_t found = 0;
+    size_t i = 0;
+    for (; i + 8 <= length; i += 8) {
+        uint64_t x;
+        memcpy(&x, text + i, 8);
+        uint64_t quote = x ^ (ones * '"'), slash = x ^ (ones * '\\');
+        found |= ((x - ones * ' ') & ~x) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash);
+    }
+    bool escape = (found & high) != 0;
+    for (; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        escape |= c < ' ' || c == '"' || c == '\\';
+    }
+    return escape;
+}
+
+static void write_escaped(GString *out, const char *text, size_t length)
 {
     static const char hex[] = "0123456789abcdef";
-    g_string_append_c(out, '"');
     const char *from = text;
     const char *end = text + length;
     for (const char *p = text; p < end; p++) {
@@ -99,7 +143,29 @@ void json_write_string(GString *out, const char *text, size_t length)
         }
     }
     g_string_append_len(out, from, end - from);
-    g_string_append_c(out, '"');
+}
+
+void json_write_string(GString *out, const char *text, size_t length)
+{
+    char *p = reserve(out, length + 3); /* the quotes, and a ':' that may follow */
+    *p++ = '"';
+    if (needs_escape(text, length)) {
+        advance(out, p);
+        write_escaped(out, text, length);
+        p = reserve(out, 2);
+    } else {
+        memcpy(p, text, length);
+        p += length;
+    }
+    *p++ = '"';
+    advance(out, p);
+}
+
+static void write_char(GString *out, char c)
+{
+    char *p = reserve(out, 1);
+    *p = c;
+    advance(out, p + 1);
 }
 
 static void write_scalar(GString *out, const struct json *v)
@@ -129,22 +195,25 @@ static void write_indented(GString *out, const struct json *v, int indent)
     }
     bool object = v->type == JSON_OBJECT;
     int inside = indent < 0 ? -1 : indent + 1;
-    g_string_append_c(out, object ? '{' : '[');
+    write_char(out, object ? '{' : '[');
     for (const struct json *c = v->first; c != NULL; c = c->next) {
         if (c != v->first) {
-            g_string_append_c(out, ',');
+            write_char(out, ',');
         }
         new_line(out, inside);
         if (object) {
             json_write_string(out, c->key, c->key_length);
-            g_string_append_len(out, ": ", indent < 0 ? 1 : 2);
+            write_char(out, ':');
+            if (indent >= 0) {
+                write_char(out, ' ');
+            }
         }
         write_indented(out, c, inside);
     }
     if (v->first != NULL) {
         new_line(out, indent);
     }
-    g_string_append_c(out, object ? '}' : ']');
+    write_char(out, object ? '}' : ']');
 }
 
 void json_write(GString *out, const struct json *value)
