@@ -152,7 +152,7 @@ static struct batch *batch_new(struct call *c, enum context_mode mode, int flags
         return NULL;
     }
     struct batch *b = arena_new0(c->arena, struct batch);
-    if (!write_call_init(&b->write, c, mode, flags, e)) {
+    if (!write_call_init(&b->write, c, mode, flags | CONTEXT_LASTING, e)) {
         return NULL;
     }
     b->write.apply = apply_batch;

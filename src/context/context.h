@@ -67,6 +67,7 @@ enum context_flags {
     CONTEXT_SKIP_EQUAL =
         4, /* attributes whose instance is equal to the stored one (but for createdAt, modifiedAt) are left
               alone; with nothing left, nothing is written and no record made */
+    CONTEXT_LASTING = 8, /* the fragment's memory lives until the job is done, so it need not be copied */
 };
 /* Writes a validated fragment in stored form (createdAt and modifiedAt are set here) and its log record,
  * inside a job. by names who did it (user name, "rule:NAME", "input:NAME"). The fragment's nodes may be

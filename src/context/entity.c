@@ -54,27 +54,29 @@ const char *kind_member(enum attribute_kind kind)
     return kinds[kind].member;
 }
 
-static bool key_in(const struct json *member, const char *const *names)
+static bool key_is(const struct json *member, const char *name, size_t length)
 {
-    for (; *names != NULL; names++) {
-        if (strcmp(member->key, *names) == 0) {
-            return true;
-        }
+    return member->key_length == length && memcmp(member->key, name, length) == 0;
+}
+#define KEY_IS(member, literal) key_is(member, literal, sizeof literal - 1)
+
+bool entity_is_attribute(const struct json *m)
+{
+    switch (m->key_length) {
+    case 2: return !KEY_IS(m, "id");
+    case 4: return !KEY_IS(m, "type");
+    case 5: return !KEY_IS(m, "scope");
+    case 9: return !KEY_IS(m, "createdAt");
+    case 10: return !KEY_IS(m, "modifiedAt");
+    default: return true;
     }
-    return false;
 }
 
-bool entity_is_attribute(const struct json *member)
+bool instance_is_reserved(const struct json *m)
 {
-    static const char *const others[] = {"id", "type", "scope", "createdAt", "modifiedAt", NULL};
-    return !key_in(member, others);
-}
-
-bool instance_is_reserved(const struct json *member)
-{
-    static const char *const names[] = {"type",       "unitCode",   "observedAt", "datasetId", "createdAt",
-                                        "modifiedAt", "objectType", "valueType",  NULL};
-    return kind_of_member(member->key, member->key_length) != KIND_NONE || key_in(member, names);
+    return KEY_IS(m, "type") || KEY_IS(m, "unitCode") || KEY_IS(m, "observedAt") || KEY_IS(m, "datasetId") ||
+           KEY_IS(m, "createdAt") || KEY_IS(m, "modifiedAt") || KEY_IS(m, "objectType") ||
+           KEY_IS(m, "valueType") || kind_of_member(m->key, m->key_length) != KIND_NONE;
 }
 
 const struct json *instance_first(const struct json *attribute)

@@ -26,7 +26,7 @@ static void reply_created(struct write_call *w)
 static bool submit_fragment(struct call *c, const char *id, struct json *fragment, enum context_mode mode,
                             int flags, void (*reply)(struct write_call *w), struct error *e)
 {
-    struct write_call *w = write_call_new(c, mode, flags, e);
+    struct write_call *w = write_call_new(c, mode, flags | CONTEXT_LASTING, e);
     if (w == NULL) {
         return false;
     }

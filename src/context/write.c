@@ -11,6 +11,17 @@
 #include "context/entity_cache.h"
 #include "context/merge.h"
 
+/* Instances for the record, in the order in which they were written; those of one attribute come in a row. */
+struct written {
+    const struct json *named; /* the attribute */
+    const struct json *instance;
+    struct written *next;
+};
+struct written_list {
+    struct written *first, *last;
+    int count;
+};
+
 /* One write while it is being worked out. Nothing of it is seen before finish(). */
 struct writing {
     struct entity_cache *cache;
@@ -21,23 +32,16 @@ struct writing {
     struct write_result *result;
     struct arena *result_arena;
     instant now;
-    struct json *next;   /* the new version */
-    struct json *cursor; /* where the next attribute is looked for first: they come in the same order */
-    struct json *attrs;  /* what the record will say */
-    struct json *late;   /* values older than the current ones, for the history only */
-    struct json *gone;   /* array of names */
-    struct json *made;   /* array of names of attributes that were not there before */
-    int changed;         /* STORE_… */
-    bool touched;        /* type or scope changed */
+    struct json *next;         /* the new version */
+    struct json *cursor;       /* where the next attribute is looked for first: they come in the same order */
+    struct written_list attrs; /* what the record will say */
+    struct written_list late;  /* values older than the current ones, for the history only */
+    struct json *gone;         /* array of names */
+    struct json *made;         /* array of names of attributes that were not there before */
+    int changed;               /* STORE_… */
+    bool touched;              /* type or scope changed */
     struct error *e;
 };
-
-static struct json *add_member(struct json *object, const struct json *named, struct json *value)
-{
-    value->key = named->key;
-    value->key_length = named->key_length;
-    return json_append(object, value);
-}
 
 static const char *dataset_of(const struct json *instance)
 {
@@ -101,44 +105,18 @@ static void stamp(struct writing *w, struct json *instance, const struct json *o
     json_add(instance, "modifiedAt", json_int(w->arena, w->now));
 }
 
-/* A copy for the record: the nodes of the instance without its times, which are added after this. */
-static struct json *record_of(struct writing *w, const struct json *instance)
+static void collect(struct writing *w, struct written_list *list, const struct json *named,
+                    const struct json *instance)
 {
-    struct json *record = json_alias(w->arena, instance);
-    struct json *first = NULL, **link = &first;
-    for (const struct json *m = instance->first; m != NULL; m = m->next) {
-        *link = json_alias(w->arena, m);
-        record->last = *link;
-        link = &(*link)->next;
+    struct written *one = arena_alloc(w->arena, sizeof *one);
+    *one = (struct written){named, instance, NULL};
+    if (list->first == NULL) {
+        list->first = one;
+    } else {
+        list->last->next = one;
     }
-    record->first = first;
-    return record;
-}
-
-/* Puts one more instance under the attribute's name: a second one makes an array of them. */
-static void collect(struct writing *w, struct json **attrs, const struct json *named, struct json *instance)
-{
-    if (*attrs == NULL) {
-        *attrs = json_object(w->arena);
-    }
-    struct json *last = (*attrs)->last;
-    if (last == NULL || last->key_length != named->key_length ||
-        memcmp(last->key, named->key, named->key_length) != 0) {
-        add_member(*attrs, named, instance);
-        return;
-    }
-    if (last->type != JSON_ARRAY) {
-        struct json *first = json_alias(w->arena, last);
-        first->key = NULL;
-        first->key_length = 0;
-        last->type = JSON_ARRAY;
-        last->length = 0;
-        last->first = last->last = NULL;
-        json_append(last, first);
-    }
-    instance->key = NULL;
-    instance->key_length = 0;
-    json_append(last, instance);
+    list->last = one;
+    list->count++;
 }
 
 static void note(struct writing *w, struct json **list, const struct json *named, const char *dataset)
@@ -173,6 +151,10 @@ static struct json *make_instance(struct writing *w, const struct json *old, con
 {
     if (w->how->mode == CONTEXT_MERGE) {
         return instance_merge(w->arena, old, given, (w->how->flags & WRITE_PARTIAL) != 0, w->e);
+    }
+    bool lasting = (w->how->flags & CONTEXT_LASTING) != 0 && json_getn(given, "type", 4) != NULL;
+    if (lasting && instance_value(given) != NULL) {
+        return json_alias(w->arena, given);
     }
     return instance_copy(w->arena, given, w->e);
 }
@@ -227,7 +209,7 @@ static bool apply_instance(struct writing *w, const struct json *named, struct i
         error_prefix(w->e, "%s", named->key);
         return false;
     }
-    collect(w, &w->attrs, named, record_of(w, made));
+    collect(w, &w->attrs, named, made);
     stamp(w, made, old);
     all->items[at >= 0 ? at : all->count++] = made;
     all->changed = true;
@@ -468,13 +450,43 @@ static uint64_t end_record(struct txn *t, GString *out, const char *by)
     return txn_log(t, out->str, out->len);
 }
 
-static void write_attrs(GString *out, const struct json *attrs)
+/* An instance without createdAt and modifiedAt. */
+static void write_instance(GString *out, const struct json *instance)
 {
-    if (attrs != NULL) {
-        write_member(out, "attrs", attrs);
-    } else {
-        g_string_append(out, ",\"attrs\":{}");
+    char before = '{';
+    for (const struct json *m = instance->first; m != NULL; m = m->next) {
+        if (!is_time(m)) {
+            g_string_append_c(out, before);
+            json_write_string(out, m->key, m->key_length);
+            g_string_append_c(out, ':');
+            json_write(out, m);
+            before = ',';
+        }
     }
+    g_string_append_c(out, '}');
+}
+
+static void write_attrs(GString *out, const struct written_list *list)
+{
+    g_string_append(out, ",\"attrs\":{");
+    for (const struct written *w = list->first, *next; w != NULL; w = next) {
+        if (w != list->first) {
+            g_string_append_c(out, ',');
+        }
+        json_write_string(out, w->named->key, w->named->key_length);
+        g_string_append_c(out, ':');
+        bool several = w->next != NULL && w->next->named == w->named;
+        for (next = w; next != NULL && next->named == w->named; next = next->next) {
+            if (several) {
+                g_string_append_c(out, next == w ? '[' : ',');
+            }
+            write_instance(out, next->instance);
+        }
+        if (several) {
+            g_string_append_c(out, ']');
+        }
+    }
+    g_string_append_c(out, '}');
 }
 
 /* Refuses an entity that has grown too long. size is a cheap upper bound; only beyond it the text is counted.
@@ -482,7 +494,7 @@ static void write_attrs(GString *out, const struct json *attrs)
 static bool check_size(struct writing *w, size_t added)
 {
     enum { TIMES = 64 }; /* bytes of createdAt and modifiedAt */
-    size_t size = w->entry->size + added + (w->attrs != NULL ? w->attrs->length : 0) * (size_t)TIMES;
+    size_t size = w->entry->size + added + (size_t)(w->attrs.count * TIMES);
     if (w->next->length > LIMIT_ATTRIBUTES + 5) {
         return error_set(w->e, ERROR_BAD_REQUEST_DATA, "The entity %s would have more than %d attributes",
                          "实体 %s 的属性将超过 %d 个", w->entry->id, LIMIT_ATTRIBUTES);
@@ -505,7 +517,7 @@ static bool log_change(struct writing *w, bool created)
     GString *out = entity_cache_text(w->cache);
     const struct json *types = json_getn(w->next, "type", 4);
     start_record(out, created ? "create" : "update", w->entry->id, types, w->now);
-    write_attrs(out, w->attrs);
+    write_attrs(out, &w->attrs);
     write_member(out, "gone", w->gone);
     if (!created) {
         write_member(out, "made", w->made);
@@ -522,7 +534,7 @@ static void log_late(struct writing *w)
 {
     GString *out = entity_cache_text(w->cache);
     start_record(out, "update", w->entry->id, json_getn(w->entry->entity, "type", 4), w->now);
-    write_attrs(out, w->late);
+    write_attrs(out, &w->late);
     g_string_append(out, ",\"late\":true");
     w->result->seq = end_record(w->txn, out, w->how->by);
 }
@@ -558,7 +570,7 @@ static bool check_existence(struct writing *w, const struct json *fragment)
 static bool finish(struct writing *w)
 {
     bool created = w->entry->entity == NULL;
-    if (created || w->attrs != NULL || w->gone != NULL || w->touched) {
+    if (created || w->attrs.first != NULL || w->gone != NULL || w->touched) {
         struct json *modified = json_get(w->next, "modifiedAt");
         if (modified != NULL) {
             modified->integer = w->now;
@@ -569,7 +581,7 @@ static bool finish(struct writing *w)
         entity_cache_set(w->cache, w->entry, w->next, w->changed);
         w->result->created = created;
     }
-    if (w->late != NULL) {
+    if (w->late.first != NULL) {
         log_late(w);
     }
     return true;
