@@ -2,7 +2,7 @@
 // Calls to the server: one place that knows headers, errors and addresses.
 import { language } from './preferences';
 import type {
-  Alarm, Attachment, CaseDetail, CaseItem, Entity, Import, Model, Page, Proof, Rejection, Rule, User,
+  Alarm, Attachment, CaseDetail, CaseItem, Entity, Import, Model, Packs, Page, Proof, Rejection, Role, Rule, User,
 } from './types';
 
 /** A refusal of the server (RFC 7807), or no answer at all (status 0). */
@@ -147,15 +147,16 @@ export const rejections = {
 };
 
 export const packs = {
-  list: () => get<unknown>('/api/v1/packs'),
-  reload: () => send<unknown>('POST', '/api/v1/packs/reload'),
+  list: () => get<Packs>('/api/v1/packs'),
+  reload: () => send<Packs>('POST', '/api/v1/packs/reload'),
 };
 
 export const users = {
-  list: () => get<Page<User> | User[]>('/api/v1/users'),
-  roles: () => get<unknown>('/api/v1/roles'),
-  put: (name: string, body: unknown) => send<void>('PUT', `/api/v1/users/${part(name)}`, body),
-  add: (body: unknown) => send<void>('POST', '/api/v1/users', body),
+  list: () => get<Page<User> | User[]>('/api/v1/users', { limit: 1000 }),
+  roles: () => get<Page<Role> | Role[]>('/api/v1/roles'),
+  add: (body: Partial<User> & { password: string }) => send<User>('POST', '/api/v1/users', body),
+  change: (name: string, body: Partial<User>) => send<User>('PATCH', `/api/v1/users/${part(name)}`, body),
+  password: (name: string, body: { password: string; current?: string }) => send<void>('POST', `/api/v1/users/${part(name)}/password`, body),
   remove: (name: string) => send<void>('DELETE', `/api/v1/users/${part(name)}`),
 };
 

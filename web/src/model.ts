@@ -84,6 +84,12 @@ export function ruleOf(name: string): RuleSummary | undefined {
   return model.value?.rules.find((r) => r.name === name || `${r.pack}:${r.name}` === name);
 }
 
+/** The steps that people know (受理 … 考评), each one or several states. */
+export interface WorkflowStep {
+  title: string;
+  states: string[];
+}
+
 export interface WorkflowState {
   name: string;
   title: string;
@@ -97,9 +103,19 @@ export function workflowStates(workflow: string): WorkflowState[] {
   const pairs: [string, StateModel][] = Array.isArray(states)
     ? states.map((s) => [s.name ?? '', s])
     : Object.entries(states);
-  return pairs.map(([name, s]) => ({ name, title: say(s?.title ?? name), final: Boolean(s?.final) }));
+  return pairs.map(([name, s]) => ({ name, title: say(s?.title ?? name), final: s?.kind === 'closed' || Boolean(s?.final) }));
 }
 
 export function stateTitle(workflow: string, state: string): string {
   return workflowStates(workflow).find((s) => s.name === state)?.title || state;
+}
+
+export function workflowSteps(workflow: string): WorkflowStep[] {
+  const told = model.value?.workflows?.[workflow]?.steps;
+  if (!told?.length) return workflowStates(workflow).map((s) => ({ title: s.title, states: [s.name] }));
+  return told.map((s) => {
+    if (typeof s === 'string') return { title: stateTitle(workflow, s), states: [s] };
+    const states = s.states ?? (s.state ? [s.state] : []);
+    return { title: say(s.title) || stateTitle(workflow, states[0] ?? ''), states };
+  });
 }

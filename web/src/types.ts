@@ -12,6 +12,7 @@ export interface User {
   area: string;
   roles: string[];
   permissions: string[];
+  disabled?: boolean;
 }
 
 export interface Level {
@@ -49,14 +50,15 @@ export interface StateModel {
   name?: string;
   title?: Text;
   final?: boolean;
-  step?: number;
+  kind?: string;
 }
 
 export interface WorkflowModel {
   title?: Text;
   initial?: string;
   states?: Record<string, StateModel> | StateModel[];
-  actions?: unknown;
+  steps?: (string | { title?: Text; state?: string; states?: string[] })[];
+  categories?: unknown;
 }
 
 export interface RuleSummary {
@@ -176,7 +178,7 @@ export interface CaseItem {
 export interface FormField {
   name: string;
   title: Text;
-  kind: 'text' | 'longtext' | 'choice' | 'number' | 'date' | 'user' | 'photo';
+  kind: 'text' | 'longtext' | 'choice' | 'number' | 'date' | 'user' | 'department' | 'photo';
   required?: boolean;
   options?: { value: string; title: Text }[];
 }
@@ -201,12 +203,10 @@ export interface Rule {
   title: Text;
   type?: string;
   kind?: string;
-  when?: string;
-  clear?: string;
-  for?: string | number;
   severity?: unknown;
+  case?: string | null;
   enabled: boolean;
-  active?: number;
+  definition?: Record<string, unknown>;
 }
 
 export interface Import {
@@ -241,4 +241,31 @@ export interface Page<T> {
 export interface Proof {
   leaves: { index: number; leaf: string; inclusion: string[]; n?: number }[];
   checkpoint: string;
+}
+
+export interface Mistake {
+  file?: string;
+  line?: number;
+  sentence?: Text;
+}
+
+export interface Pack {
+  name: string;
+  title?: Text;
+  version?: string;
+  needs?: string[];
+  dir?: string;
+  sections?: string[];
+}
+
+export interface Packs {
+  packs: Pack[];
+  loadedAt?: string;
+  mistakes?: Mistake[];
+}
+
+export interface Role {
+  name: string;
+  title: Text;
+  permissions: string[];
 }

@@ -66,7 +66,7 @@ const en: typeof zh = {
   rules: {
     title: 'Rules', empty: 'No rules', emptyWhat: 'Rules come from packs. See on the packs page whether they are loaded.', condition: 'Condition', kind: 'Kind', enabled: 'On', disabled: 'Off', severity: 'Severity', pack: 'Pack',
     hold: 'For', changed: 'Rule “{name}” is {what}', kinds: { threshold: 'Threshold', rate: 'Rate of change', stuck: 'Stuck', absence: 'Silent', geofence: 'Geofence', count: 'Count' },
-    confirmOff: 'The rule will raise no more alarms. Switch “{name}” off?', appliesTo: 'Applies to', active: 'Active alarms',
+    confirmOff: 'The rule will raise no more alarms. Switch “{name}” off?', appliesTo: 'Applies to', clear: 'Clears', workflow: 'Opens case', on: 'on', off: 'off', active: 'Active alarms',
   },
   imports: {
     title: 'Import', lead: 'Upload a CSV file; an input maps it to readings. UTF-8 (with or without BOM) and GB18030 are understood.', input: 'Input', file: 'CSV file', choose: 'Choose a file', drop: 'or drop it here', start: 'Import', uploading: 'Uploading {percent}%',
@@ -80,7 +80,7 @@ const en: typeof zh = {
   },
   users: {
     title: 'Accounts', add: 'Add an account', edit: 'Change an account', name: 'Sign-in name', displayName: 'Name', organisation: 'Organisation', area: 'Area', roles: 'Roles', password: 'Password', newPassword: 'New password (empty keeps the old)',
-    areaHint: 'Such as /渝中区/大坪街道; empty is everything', saved: 'Account {name} is saved', removed: 'Account {name} is deleted', confirmRemove: 'Delete account “{name}”? It can no longer sign in.', empty: 'No accounts', emptyWhat: 'Add one and it can sign in.', short: 'At least 8 characters',
+    areaHint: 'Such as /渝中区/大坪街道; empty is everything', saved: 'Account {name} is saved', removed: 'Account {name} is deleted', confirmRemove: 'Delete account “{name}”? It can no longer sign in.', empty: 'No accounts', emptyWhat: 'Add one and it can sign in.', short: 'At least 8 characters', disabled: 'Disabled', own: 'Change my password', current: 'Current password', changed: 'Your password is changed',
   },
 };
 

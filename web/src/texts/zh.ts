@@ -64,7 +64,7 @@ const zh = {
   rules: {
     title: '规则', empty: '没有规则', emptyWhat: '规则来自应用包。在“应用包”页检查是否已加载。', condition: '条件', kind: '类型', enabled: '启用', disabled: '停用', severity: '级别', pack: '应用包',
     hold: '持续', changed: '已{what}规则“{name}”', kinds: { threshold: '阈值', rate: '变化率', stuck: '数值不变', absence: '失联', geofence: '电子围栏', count: '次数' },
-    confirmOff: '停用后该规则不再产生告警。确定停用“{name}”？', appliesTo: '适用类型', active: '活动告警',
+    confirmOff: '停用后该规则不再产生告警。确定停用“{name}”？', appliesTo: '适用类型', clear: '解除', workflow: '立案流程', on: '启用', off: '停用', active: '活动告警',
   },
   imports: {
     title: '导入', lead: '上传 CSV 文件，按输入定义写入设备读数。支持 UTF-8（含 BOM）与 GB18030。', input: '输入定义', file: 'CSV 文件', choose: '选择文件', drop: '或把文件拖到这里', start: '开始导入', uploading: '正在上传 {percent}%',
@@ -78,7 +78,7 @@ const zh = {
   },
   users: {
     title: '账号', add: '新增账号', edit: '修改账号', name: '登录名', displayName: '姓名', organisation: '单位', area: '责任范围', roles: '角色', password: '密码', newPassword: '新密码（留空不改）',
-    areaHint: '如 /渝中区/大坪街道；留空为全部', saved: '已保存账号 {name}', removed: '已删除账号 {name}', confirmRemove: '确定删除账号“{name}”？该账号将立即无法登录。', empty: '没有账号', emptyWhat: '新增账号后即可登录。', short: '密码至少 8 位',
+    areaHint: '如 /渝中区/大坪街道；留空为全部', saved: '已保存账号 {name}', removed: '已删除账号 {name}', confirmRemove: '确定删除账号“{name}”？该账号将立即无法登录。', empty: '没有账号', emptyWhat: '新增账号后即可登录。', short: '密码至少 8 位', disabled: '停用', own: '修改我的密码', current: '当前密码', changed: '密码已修改',
   },
 };
 
