@@ -15,6 +15,7 @@ int restore_command(int argc, char **argv);
 int routes_command(int argc, char **argv);
 int packs_command_here(int argc, char **argv);
 int demo_command_here(int argc, char **argv);
+int import_command_here(int argc, char **argv);
 
 /* Adds every route table of the program. */
 void server_routes(struct http_server *s);

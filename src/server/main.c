@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ingest/ingest.h"
 #include "server/commands.h"
 
 static const struct command {
@@ -15,6 +16,11 @@ static const struct command {
 } commands[] = {
     {"serve", serve_command, "run the hub",
      "zhongshu serve --data data --listen 127.0.0.1:8080 --mqtt 127.0.0.1:1883"},
+    {"import", import_command_here, "turn a CSV file into entities and history",
+     "zhongshu import stations.csv --input prsa --data data"},
+    {"replay", replay_command, "publish recorded rows over MQTT in the order of their time",
+     "zhongshu replay PRSA_*.csv.gz --mqtt 127.0.0.1:1883 --topic 'zs/prsa/{station}/reading' "
+     "--time year,month,day,hour --zone +08:00 --speed 3600x"},
     {"user", user_command, "make, change, list or remove accounts of a hub that is not running",
      "zhongshu user add zhang --data data --role operator --password-file secret"},
     {"packs", packs_command_here, "check, list or explain packs", "zhongshu packs check packs"},

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "demo/demo.h"
+#include "ingest/ingest.h"
 #include "packs/packs.h"
 #include "server/commands.h"
 
@@ -171,6 +172,11 @@ static const struct pack *const *load_packs(const char *const *dirs, struct erro
     static struct pack_set *set;
     set = packs_read(dirs, server_features, e);
     return set != NULL ? pack_set_packs(set) : NULL;
+}
+
+int import_command_here(int argc, char **argv)
+{
+    return import_command(argc, argv, load_packs);
 }
 
 int demo_command_here(int argc, char **argv)
