@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cases/pack_read.h"
+
 /* A span that finds no working day within this many days is treated as endless. */
 enum { SEARCH_DAYS = 40000 };
 
@@ -365,9 +367,7 @@ const struct calendar *calendar_parse(struct arena *a, const struct json *sectio
 {
     struct reading x = {a, r, arena_new0(a, struct calendar), 0};
     struct calendar_fields f = {0};
-    struct error e = {0};
-    if (!json_read(section, calendar_table, &f, false, &e)) {
-        MISTAKE(&x, section, "%s%.0s", "%.0s%s", e.en, e.zh);
+    if (!pack_read(r, section, calendar_table, &f)) {
         return NULL;
     }
     read_zone(&x, section, f.zone);

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "cases/pack_read.h"
+
 struct reading {
     struct arena *a;
     struct pack_report *r;
@@ -13,15 +15,9 @@ struct reading {
 
 #define MISTAKE(x, ...) ((x)->r->mistake((x)->r, __VA_ARGS__))
 
-/* json_read whose failure is a mistake of the pack. */
 static bool read_object(struct reading *x, const struct json *o, const struct json_field *table, void *out)
 {
-    struct error e = {0};
-    if (json_read(o, table, out, false, &e)) {
-        return true;
-    }
-    MISTAKE(x, o, "%s%.0s", "%.0s%s", e.en, e.zh);
-    return false;
+    return pack_read(x->r, o, table, out);
 }
 
 static bool name_valid(const char *name)
