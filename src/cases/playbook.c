@@ -241,6 +241,7 @@ static void take_rule(struct playbook *p, const struct json *rule)
     struct rule_case *c = arena_new0(p->arena, struct rule_case);
     c->type = json_get_string(rule, "type");
     c->workflow = json_get_string(rule, "case");
+    c->category = json_get_string(rule, "category");
     g_hash_table_insert(p->rules, (void *)name, c);
 }
 
@@ -395,6 +396,6 @@ const struct workflow *playbook_for_alarm(const struct playbook *p, const char *
     if (by == NULL || by->category == NULL) {
         by = match(w->categorise, w->categorise_count, rule, type);
     }
-    *category = by != NULL ? by->category : NULL;
+    *category = said != NULL && said->category != NULL ? said->category : by != NULL ? by->category : NULL;
     return w;
 }

@@ -19,6 +19,7 @@ struct category {
 struct rule_case {
     const char *type;     /* of the entities it watches, or NULL */
     const char *workflow; /* its `case:` value; NULL = none said */
+    const char *category; /* of its cases, or NULL */
 };
 
 /* Read-only, counted. */

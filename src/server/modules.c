@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The list of modules: what the program is made of. */
+#include "cases/cases.h"
 #include "context/context.h"
 #include "context/stream.h"
 #include "demo/demo.h"
@@ -10,6 +11,7 @@
 const struct feature *const server_features[] = {
     &packs_feature,
     &ingest_feature,
+    &cases_feature,
     &demo_feature,
     NULL,
 };
