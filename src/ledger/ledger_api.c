@@ -143,21 +143,19 @@ static GArray *leaves_of(struct view *v, const char *subject)
     return i.found;
 }
 
-/* {index, leaf, entry, inclusion}: leaf for reading, entry is the text that was hashed. */
+/* {index, leaf, inclusion}: leaf is the very text that was hashed, the hashes are base64. */
 static bool add_proof(struct arena *a, struct view *v, struct tree *tree, uint64_t index, struct json *out)
 {
     struct hash path[MAX_PROOF];
     unsigned char key[8];
-    const char *entry;
+    const char *leaf;
     size_t length;
     int count;
-    struct error e;
     kv_key_u64(index, key);
-    if (!view_kv_get(v, a, SPACE_LEAF, key, sizeof key, &entry, &length) || index >= tree->size ||
+    if (!view_kv_get(v, a, SPACE_LEAF, key, sizeof key, &leaf, &length) || index >= tree->size ||
         !tree_inclusion(tree, index, path, &count, NULL)) {
         return false;
     }
-    struct json *leaf = json_parse(a, entry, length, &e);
     struct json *item = json_append(out, json_object(a));
     struct json *inclusion = json_array(a);
     for (int i = 0; i < count; i++) {
@@ -165,8 +163,7 @@ static bool add_proof(struct arena *a, struct view *v, struct tree *tree, uint64
         json_append(inclusion, json_string(a, text));
     }
     json_add(item, "index", json_int(a, (int64_t)index));
-    json_add(item, "leaf", leaf != NULL ? leaf : json_null(a));
-    json_add(item, "entry", json_stringn(a, entry, length));
+    json_add(item, "leaf", json_stringn(a, leaf, length));
     json_add(item, "inclusion", inclusion);
     return true;
 }
@@ -207,9 +204,9 @@ static void get_proof(struct request *r)
         reply_error(r, &e);
         return;
     }
-    if (json_first(json_get(out, "leaves")) == NULL) {
-        error_set(&e, ERROR_NOT_FOUND, "The evidence log has no leaf of %.300s yet",
-                  "存证日志中还没有 %.300s 的记录", subject);
+    if (json_first(json_get(out, "leaves")) == NULL &&
+        !view_entity(v, a, subject, &(struct store_entity){0})) {
+        error_set(&e, ERROR_NOT_FOUND, "There is no case %.300s", "没有案件 %.300s", subject);
         reply_error(r, &e);
         return;
     }
@@ -227,7 +224,8 @@ const struct route ledger_routes[] = {
     {"GET", "/log/key", NULL, get_key, "The verifier keys of the evidence log, one a line",
      "存证日志的验证公钥，每行一个", 0},
     {"GET", "/api/v1/cases/{id}/proof", "", get_proof,
-     "The leaves of a case in the evidence log, each with its inclusion proof, and the checkpoint",
+     "The leaves of a case in the evidence log (none yet in the moment after a change), each with its "
+     "inclusion proof, and the checkpoint",
      "案件在存证日志中的叶节点、包含证明及检查点", 0},
     {NULL, NULL, NULL, NULL, NULL, NULL, 0},
 };

@@ -450,7 +450,7 @@ static void check_proof(const GString *body)
         struct hash leaf;
         struct hash path[MAX_PROOF];
         int count = 0;
-        const char *entry = json_get_string(l, "entry");
+        const char *entry = json_get_string(l, "leaf");
         hash_leaf(entry, strlen(entry), &leaf);
         for (const struct json *p = json_first(json_get(l, "inclusion")); p != NULL; p = p->next) {
             gsize n;
