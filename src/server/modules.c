@@ -5,15 +5,13 @@
 #include "context/stream.h"
 #include "demo/demo.h"
 #include "ingest/ingest.h"
+#include "ledger/ledger.h"
 #include "packs/packs.h"
+#include "rules/rules.h"
 #include "server/commands.h"
 
 const struct feature *const server_features[] = {
-    &packs_feature,
-    &ingest_feature,
-    &cases_feature,
-    &demo_feature,
-    NULL,
+    &packs_feature, &ingest_feature, &rules_feature, &cases_feature, &demo_feature, NULL,
 };
 
 void server_routes(struct http_server *s)
@@ -22,6 +20,7 @@ void server_routes(struct http_server *s)
     http_server_routes(s, identity_routes);
     http_server_routes(s, context_routes);
     http_server_routes(s, stream_routes);
+    http_server_routes(s, ledger_routes);
     for (int i = 0; server_features[i] != NULL; i++) {
         if (server_features[i]->routes != NULL) {
             http_server_routes(s, server_features[i]->routes);

@@ -8,6 +8,7 @@
 
 #include "demo/demo.h"
 #include "ingest/ingest.h"
+#include "ledger/ledger.h"
 #include "packs/packs.h"
 #include "server/commands.h"
 
@@ -106,6 +107,55 @@ int user_command(int argc, char **argv)
     }
     store_close(s);
     return ok ? 0 : command_failed(&e);
+}
+
+/* ---- verify ---- */
+
+static void print_fault(void *user, const char *en, const char *zh)
+{
+    printf("%s\n", speaks_chinese() ? zh : en);
+}
+
+static void print_verification(const struct ledger_verification *v)
+{
+    if (speaks_chinese()) {
+        printf("共 %" G_GINT64_FORMAT " 片存证叶，核对 %" G_GINT64_FORMAT " 个案件与规则，%" G_GINT64_FORMAT
+               " 项尚待存证，发现 %" G_GINT64_FORMAT " 处问题\n",
+               v->leaves, v->entities, v->pending, v->failures);
+    } else {
+        printf("%" G_GINT64_FORMAT " leaves, %" G_GINT64_FORMAT " cases and rules compared, %" G_GINT64_FORMAT
+               " changes waiting for a leaf, %" G_GINT64_FORMAT " faults\n",
+               v->leaves, v->entities, v->pending, v->failures);
+    }
+}
+
+int verify_command(int argc, char **argv)
+{
+    g_autofree char *data = NULL, *key_file = NULL, *keys = NULL;
+    const GOptionEntry entries[] = {
+        {"data", 0, 0, G_OPTION_ARG_FILENAME, &data, "the data directory (data)", "DIR"},
+        {"keys", 0, 0, G_OPTION_ARG_FILENAME, &key_file, "public keys as /log/key gave them earlier", "FILE"},
+        {0},
+    };
+    int failed = parse("— check the evidence log and every case against it", entries, &argc, &argv);
+    if (failed != 0) {
+        return failed - 1;
+    }
+    struct error e = {0};
+    if (key_file != NULL && !g_file_get_contents(key_file, &keys, NULL, NULL)) {
+        error_set(&e, ERROR_INVALID_REQUEST, "Cannot read %s", "无法读取 %s", key_file);
+        return command_failed(&e);
+    }
+    struct store_options options = {.read_only = true};
+    struct store *s = store_open(data != NULL ? data : "data", &options, &e);
+    struct ledger_verification v = {0};
+    bool ok = s != NULL && ledger_verify(s, keys, print_fault, NULL, &v, &e);
+    store_close(s);
+    if (!ok) {
+        return command_failed(&e);
+    }
+    print_verification(&v);
+    return v.failures == 0 ? 0 : 1;
 }
 
 /* ---- backup and restore ---- */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "context/context.h"
 #include "context/stream.h"
+#include "ledger/ledger.h"
 #include "packs/packs.h"
 #include "server/commands.h"
 #include "server/settings.h"
@@ -16,6 +17,8 @@
 struct server {
     struct settings settings;
     struct hub hub;
+    struct ledger *ledger;
+    struct log_reader *ledger_reader;
     char *mqtt_host;
     char *mqtt_password;
     int started; /* features that have started */
@@ -72,6 +75,25 @@ static bool check_settings(const struct settings *s, struct error *e)
                      "--log-level 只能是 debug、info、warning 或 error，而不是 %s", s->log_level);
 }
 
+static bool take_leaves(void *user, const struct log_batch *b, uint64_t after, struct error *e)
+{
+    return ledger_take(user, b, after, e);
+}
+
+static bool start_ledger(struct server *s, struct error *e)
+{
+    struct ledger_options options = {.origin = s->settings.origin};
+    s->ledger = ledger_open(s->hub.store, &options, e);
+    if (s->ledger == NULL) {
+        return false;
+    }
+    ledger_bind(s->ledger);
+    struct log_reader_options o = {
+        .name = "ledger", .batch = take_leaves, .user = s->ledger, .from = UINT64_MAX};
+    s->ledger_reader = log_reader_start(s->hub.store, &o);
+    return true;
+}
+
 static bool start_features(struct server *s, struct error *e)
 {
     for (int i = 0; server_features[i] != NULL; i++, s->started++) {
@@ -118,7 +140,7 @@ static bool start(struct server *s, struct error *e)
     context_bind(h->store);
     server_routes(h->http);
     stream_start(h->store);
-    return packs_open(h, e) && start_features(s, e) && start_http(s, e);
+    return start_ledger(s, e) && packs_open(h, e) && start_features(s, e) && start_http(s, e);
 }
 
 static void stop(struct server *s)
@@ -131,6 +153,8 @@ static void stop(struct server *s)
         }
     }
     packs_close();
+    log_reader_stop(s->ledger_reader);
+    ledger_close(s->ledger);
     http_client_free(s->hub.client);
     identity_free(s->hub.identity);
     store_close(s->hub.store);
