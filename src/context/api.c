@@ -126,7 +126,7 @@ const char *call_id(struct call *c, struct error *e)
 
 const char *call_attribute(struct call *c, struct error *e)
 {
-    return ingest_name(c->arena, c->ctx, request_param(c->request, "attr"), e);
+    return ingest_attribute_name(c->arena, c->ctx, request_param(c->request, "attr"), e);
 }
 
 /* ---- media types ---- */

@@ -161,11 +161,6 @@ static struct json *attribute_for_path(struct call *c, int flags, struct error *
     if (body == NULL) {
         return NULL;
     }
-    if (strcmp(name, "scope") == 0 || strcmp(name, "id") == 0 || strcmp(name, "type") == 0) {
-        error_set(e, ERROR_BAD_REQUEST_DATA, "%s is no attribute; change it with PATCH of the entity",
-                  "%s 不是属性，请用 PATCH 实体来修改", name);
-        return NULL;
-    }
     struct json *attribute = ingest_attribute(c->arena, name, body, c->ctx, flags, e);
     if (attribute == NULL) {
         return NULL;
@@ -202,9 +197,21 @@ static bool apply_delete_attribute(struct write_call *w, struct txn *t, struct e
     return attribute_delete(t, w->id, w->attribute, w->dataset, w->all, &w->how, &w->result.seq, e);
 }
 
+/* DELETE …/attrs/scope: the scope goes, as an attribute would (5.6.5). */
+static bool delete_scope(struct call *c, const char *id, struct error *e)
+{
+    struct json *fragment = json_object(c->arena);
+    json_add(fragment, "id", json_string(c->arena, id));
+    json_add(fragment, "scope", json_array(c->arena));
+    return submit_fragment(c, NULL, fragment, CONTEXT_UPDATE, CONTEXT_MUST_EXIST, reply_no_content, e);
+}
+
 static bool delete_attribute(struct call *c, struct error *e)
 {
     const char *id = call_id(c, e);
+    if (id != NULL && strcmp(request_param(c->request, "attr"), "scope") == 0) {
+        return delete_scope(c, id, e);
+    }
     const char *name = id != NULL ? call_attribute(c, e) : NULL;
     const char *dataset = request_query(c->request, "datasetId");
     bool all;

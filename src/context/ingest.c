@@ -22,6 +22,7 @@ struct ingest {
     const struct ld_context *ctx;
     int flags;
     struct error *e;
+    bool renamed; /* some name is stored otherwise than it was written */
 };
 
 #define REFUSE(in, en, ...) error_set((in)->e, ERROR_BAD_REQUEST_DATA, en, __VA_ARGS__)
@@ -69,6 +70,18 @@ const char *ingest_name(struct arena *a, const struct ld_context *ctx, const cha
 {
     struct ingest in = {a, ctx, 0, e};
     return expand(&in, name, strlen(name));
+}
+
+const char *ingest_attribute_name(struct arena *a, const struct ld_context *ctx, const char *name,
+                                  struct error *e)
+{
+    const char *stored = ingest_name(a, ctx, name, e);
+    struct json member = {.key = stored, .key_length = stored != NULL ? (uint32_t)strlen(stored) : 0};
+    if (stored != NULL && !entity_is_attribute(&member)) {
+        error_set(e, ERROR_BAD_REQUEST_DATA, "\"%.80s\" is not an attribute", "“%.80s”不是属性", name);
+        return NULL;
+    }
+    return stored;
 }
 
 bool ingest_uri(const char *what, const char *text, size_t length, struct error *e)
@@ -423,6 +436,24 @@ static bool take_metadata(struct ingest *in, enum attribute_kind kind, const str
     return true;
 }
 
+/* A name of the stored form itself, which an expanded name must not turn into. */
+static bool is_reserved(const char *name)
+{
+    struct json member = {.key = name, .key_length = (uint32_t)strlen(name)};
+    return !entity_is_attribute(&member) || instance_is_reserved(&member);
+}
+
+/* Two names may stand for one, once a name is not stored as it was written. */
+static bool check_renamed(struct ingest *in, const struct json *out, const char *name, const struct json *m)
+{
+    if (name != m->key && is_reserved(name)) {
+        return REFUSE(in, "\"%.80s\" is \"%s\" by another name; it is not an attribute",
+                      "“%.80s”就是“%s”，不能作为属性", m->key, name);
+    }
+    return json_get(out, name) == NULL ||
+           REFUSE(in, "\"%.80s\" is there twice, under two names", "“%.80s”以两个名称重复出现", m->key);
+}
+
 static bool take_sub_attribute(struct ingest *in, struct json *out, const struct json *m, int level)
 {
     if (level >= MAX_SUB_ATTRIBUTES) {
@@ -435,14 +466,11 @@ static bool take_sub_attribute(struct ingest *in, struct json *out, const struct
         error_prefix(in->e, "%.80s", m->key);
         return false;
     }
-    if (name == m->key) {
-        add(out, m->key, m->key_length, sub);
-        return true;
+    in->renamed = in->renamed || name != m->key;
+    if (in->renamed && !check_renamed(in, out, name, m)) {
+        return false;
     }
-    if (json_get(out, name) != NULL) {
-        return REFUSE(in, "\"%.80s\" is there twice, under two names", "“%.80s”以两个名称重复出现", m->key);
-    }
-    json_add(out, name, sub);
+    add(out, name, name == m->key ? m->key_length : (uint32_t)strlen(name), sub);
     return true;
 }
 
@@ -647,7 +675,7 @@ struct json *ingest_attribute(struct arena *a, const char *name, const struct js
                               const struct ld_context *ctx, int flags, struct error *e)
 {
     struct ingest in = {a, ctx, flags, e};
-    const char *stored = expand(&in, name, strlen(name));
+    const char *stored = ingest_attribute_name(a, ctx, name, e);
     struct json *attr = NULL;
     if (stored != NULL) {
         enum attribute_kind kind;

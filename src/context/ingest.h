@@ -23,5 +23,8 @@ struct json *ingest_attribute(struct arena *a, const char *name, const struct js
                               const struct ld_context *ctx, int flags, struct error *e);
 /* A type or attribute name of a request's path or parameters; NULL with e set when it breaks 4.6.2. */
 const char *ingest_name(struct arena *a, const struct ld_context *ctx, const char *name, struct error *e);
+/* The same for an attribute: id, type, scope, createdAt and modifiedAt are refused too. */
+const char *ingest_attribute_name(struct arena *a, const struct ld_context *ctx, const char *name,
+                                  struct error *e);
 /* An entity id or datasetId; what names it in the error ("id"). */
 bool ingest_uri(const char *what, const char *text, size_t length, struct error *e);
