@@ -4,6 +4,7 @@
 #include "context/context.h"
 #include "context/stream.h"
 #include "demo/demo.h"
+#include "indicators/indicators.h"
 #include "ingest/ingest.h"
 #include "ledger/ledger.h"
 #include "packs/packs.h"
@@ -11,7 +12,7 @@
 #include "server/commands.h"
 
 const struct feature *const server_features[] = {
-    &packs_feature, &ingest_feature, &rules_feature, &cases_feature, &demo_feature, NULL,
+    &packs_feature, &ingest_feature, &rules_feature, &indicators_feature, &cases_feature, &demo_feature, NULL,
 };
 
 void server_routes(struct http_server *s)
