@@ -91,7 +91,7 @@ void *arena_alloc(struct arena *a, size_t size)
         a->used += size;
         return a->blocks->bytes;
     }
-    size = (size + 15) & ~(size_t)15;
+    size = (MAX(size, 1) + 15) & ~(size_t)15;
     if (size > a->left) {
         size_t next = a->blocks != NULL ? MIN(a->blocks->size * 2, (size_t)LARGEST_BLOCK) : FIRST_BLOCK;
         add_block(a, MAX(next, size));

@@ -20,6 +20,8 @@ static void arena_pieces_do_not_overlap(void)
         g_assert_cmpint(pieces[i][0], ==, (char)i);
         g_assert_cmpint(pieces[i][i * 7 - 1], ==, (char)i);
     }
+    arena_auto fresh = arena_new();
+    g_assert_nonnull(arena_alloc(fresh, 0));
     arena_clear(a);
     g_assert_cmpuint(arena_used(a), ==, 0);
     g_assert_cmpstr(arena_printf(a, "%s-%d", "x", 7), ==, "x-7");
