@@ -69,11 +69,17 @@ static bool take_option(struct call *c, const char *word, struct error *e)
         unsigned option;
         int format;
     } words[] = {
-        {"sysAttrs", CALL_SYS_ATTRS, -1},    {"noOverwrite", CALL_NO_OVERWRITE, -1},
-        {"update", CALL_UPDATE, -1},         {"replace", CALL_REPLACE, -1},
-        {"count", CALL_COUNT, -1},           {"normalized", 0, RENDER_NORMALIZED},
-        {"concise", 0, RENDER_CONCISE},      {"simplified", 0, RENDER_SIMPLIFIED},
+        {"sysAttrs", CALL_SYS_ATTRS, -1},
+        {"noOverwrite", CALL_NO_OVERWRITE, -1},
+        {"update", CALL_UPDATE, -1},
+        {"replace", CALL_REPLACE, -1},
+        {"count", CALL_COUNT, -1},
+        {"normalized", 0, RENDER_NORMALIZED},
+        {"concise", 0, RENDER_CONCISE},
+        {"simplified", 0, RENDER_SIMPLIFIED},
         {"keyValues", 0, RENDER_SIMPLIFIED},
+        {"temporalValues", CALL_TEMPORAL_VALUES, -1},
+        {"aggregatedValues", CALL_AGGREGATED_VALUES, -1},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
         if (strcmp(words[i].word, word) == 0) {
@@ -101,11 +107,14 @@ static bool read_options(struct call *c, const struct operation *o, struct error
             return false;
         }
     }
-    if (format != NULL &&
-        !listed((const char *const[]){"normalized", "concise", "simplified", "keyValues", NULL}, format)) {
-        return error_set(e, ERROR_INVALID_REQUEST,
-                         "format=%.40s: known are normalized, concise, simplified and keyValues",
-                         "format=%.40s：可用 normalized、concise、simplified、keyValues", format);
+    static const char *const formats[] = {"normalized",     "concise",          "simplified", "keyValues",
+                                          "temporalValues", "aggregatedValues", NULL};
+    static const char *const plain_formats[] = {"normalized", "concise", "simplified", "keyValues", NULL};
+    const char *const *known = o->temporal ? formats : plain_formats;
+    if (format != NULL && !listed(known, format)) {
+        g_autofree char *list = g_strjoinv(", ", (char **)known);
+        return error_set(e, ERROR_INVALID_REQUEST, "format=%.40s: known are %s", "format=%.40s：可用 %s",
+                         format, list);
     }
     return format == NULL || take_option(c, format, e);
 }
@@ -160,23 +169,32 @@ static double accept_weight(const char *accept, const char *type)
 
 static bool choose_media(struct call *c, const struct operation *o, struct error *e)
 {
-    static const char *const types[] = {"application/json", "application/ld+json", "application/geo+json"};
+    const struct {
+        const char *type;
+        bool offered;
+    } media[] = {[MEDIA_JSON] = {"application/json", true},
+                 [MEDIA_LD_JSON] = {"application/ld+json", true},
+                 [MEDIA_GEO_JSON] = {"application/geo+json", o->geojson},
+                 [MEDIA_CSV] = {"text/csv", o->csv}};
     const char *accept = request_header(c->request, "Accept");
     double best = 0;
     c->accept = MEDIA_JSON;
     if (accept == NULL || *accept == '\0') {
         return true;
     }
-    for (int m = MEDIA_JSON; m <= (o->geojson ? MEDIA_GEO_JSON : MEDIA_LD_JSON); m++) {
-        double weight = accept_weight(accept, types[m]);
+    g_autoptr(GString) offers = g_string_new(NULL);
+    for (size_t m = 0; m < G_N_ELEMENTS(media); m++) {
+        double weight = media[m].offered ? accept_weight(accept, media[m].type) : 0;
         if (weight > best) {
             best = weight;
             c->accept = (enum media)m;
         }
+        if (media[m].offered) {
+            g_string_append_printf(offers, "%s%s", offers->len > 0 ? ", " : "", media[m].type);
+        }
     }
-    return best > 0 || error_set(e, ERROR_NOT_ACCEPTABLE, "This can be had as %s", "可提供的格式为 %s",
-                                 o->geojson ? "application/json, application/ld+json, application/geo+json"
-                                            : "application/json, application/ld+json");
+    return best > 0 ||
+           error_set(e, ERROR_NOT_ACCEPTABLE, "This can be had as %s", "可提供的格式为 %s", offers->str);
 }
 
 /* The media type of the body without its parameters. */

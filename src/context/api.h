@@ -10,7 +10,7 @@
 
 #define NGSI_PATH "/ngsi-ld/v1"
 
-enum media { MEDIA_JSON, MEDIA_LD_JSON, MEDIA_GEO_JSON };
+enum media { MEDIA_JSON, MEDIA_LD_JSON, MEDIA_GEO_JSON, MEDIA_CSV };
 
 /* options= and format= (6.3.7, 6.3.11 and the operations' own), read by call_begin. */
 enum call_options {
@@ -19,6 +19,8 @@ enum call_options {
     CALL_UPDATE = 4,
     CALL_REPLACE = 8,
     CALL_COUNT = 16,
+    CALL_TEMPORAL_VALUES = 32,
+    CALL_AGGREGATED_VALUES = 64,
 };
 
 /* One request, from its parameters to its reply, on the server's thread. */
@@ -40,6 +42,8 @@ struct operation {
     const char *const *parameters; /* the query parameters it knows; NULL-terminated */
     const char *const *options;    /* the words of options= it knows; NULL-terminated, or NULL */
     bool geojson;                  /* can answer as GeoJSON */
+    bool temporal;                 /* format may be temporalValues or aggregatedValues */
+    bool csv;                      /* can answer as text/csv */
 };
 /* Serves the request: checks tenant, parameters, Accept and Link, runs the operation, replies its error. */
 void call_serve(struct request *r, const struct operation *operation);

@@ -10,7 +10,7 @@
 
 /* ---- pages ---- */
 
-static bool read_page(struct call *c, struct query_page *page, struct error *e)
+bool query_read_page(struct call *c, struct query_page *page, struct error *e)
 {
     bool count;
     if (!request_query_int(c->request, "limit", 0, LIMIT_PAGE, LIMIT_PAGE_DEFAULT, &page->limit, e) ||
@@ -49,8 +49,7 @@ static void add_link(struct call *c, GString *links, const char *relation, int64
     g_string_append_printf(links, "%coffset=%" PRId64 ">; rel=\"%s\"", l.first ? '?' : '&', offset, relation);
 }
 
-/* Link values to the pages around this one; NULL when there are none. */
-static const char *page_links(struct call *c, const struct query_page *page)
+const char *query_page_links(struct call *c, const struct query_page *page)
 {
     g_autoptr(GString) links = g_string_new(NULL);
     if (page->offset > 0 && page->limit > 0) {
@@ -100,7 +99,7 @@ static bool answer_query(struct call *c, const struct entity_query *query, struc
                          struct error *e)
 {
     struct query_page page = {0};
-    if (!read_page(c, &page, e)) {
+    if (!query_read_page(c, &page, e)) {
         return false;
     }
     GString *out = g_string_sized_new(4096);
@@ -122,7 +121,7 @@ static bool answer_query(struct call *c, const struct entity_query *query, struc
     if (page.count) {
         reply_header(c->request, "NGSILD-Results-Count", arena_printf(c->arena, "%" PRId64, page.total));
     }
-    call_reply(c, 200, out, page_links(c, &page));
+    call_reply(c, 200, out, query_page_links(c, &page));
     return true;
 }
 

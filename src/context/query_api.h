@@ -13,3 +13,7 @@ const struct json *query_coordinates(struct arena *a, const char *text, struct e
  */
 bool query_read_body(struct entity_query *q, struct arena *a, const struct ld_context *ctx,
                      const struct json *body, struct error *e);
+/* limit, offset and count. */
+bool query_read_page(struct call *c, struct query_page *page, struct error *e);
+/* Link values to the pages around this one; NULL when there are none. */
+const char *query_page_links(struct call *c, const struct query_page *page);
