@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "context/context.h"
 #include "context/stream.h"
+#include "context/temporal.h"
 #include "ledger/ledger.h"
 #include "packs/packs.h"
 #include "server/commands.h"
@@ -139,6 +140,7 @@ static bool start(struct server *s, struct error *e)
     health_bind(h);
     context_bind(h->store);
     server_routes(h->http);
+    temporal_start();
     stream_start(h->store);
     return start_ledger(s, e) && packs_open(h, e) && start_features(s, e) && start_http(s, e);
 }
@@ -147,6 +149,7 @@ static void stop(struct server *s)
 {
     http_server_free(s->hub.http);
     stream_stop();
+    temporal_stop();
     for (int i = s->started - 1; i >= 0; i--) {
         if (server_features[i]->stop != NULL) {
             server_features[i]->stop();

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The history of entities over HTTP: /ngsi-ld/v1/temporal (ETSI GS CIM 009 V1.9.1, 5.6.11 –
+ * .16, 5.7.3, 5.7.4). */
+#pragma once
+
+#include "http/http.h"
+
+extern const struct route temporal_routes[];
+/* Starts the threads that read histories; context_bind must have been called. */
+void temporal_start(void);
+/* After the HTTP server has stopped. Does nothing when not started. */
+void temporal_stop(void);

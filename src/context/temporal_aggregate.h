@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Aggregation of a history over periods (ETSI GS CIM 009 V1.9.1, 4.5.19), point by point. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/instant.h"
+#include "store/store.h"
+#include "json/json.h"
+
+enum temporal_method {
+    METHOD_TOTAL_COUNT = 1,
+    METHOD_DISTINCT_COUNT = 2,
+    METHOD_SUM = 4,
+    METHOD_AVG = 8,
+    METHOD_MIN = 16,
+    METHOD_MAX = 32,
+    METHOD_STDDEV = 64, /* of the values themselves (divided by n) */
+    METHOD_SUMSQ = 128,
+};
+/* "avg,max" as flags; false with ERROR_BAD_REQUEST_DATA for an unknown name or none. */
+bool temporal_methods_parse(const char *text, unsigned *methods, struct error *e);
+/* The name of one flag. */
+const char *temporal_method_name(unsigned method);
+
+/* The periods of a query: consecutive, each months long (by the calendar of UTC+8) plus microseconds. Both 0:
+ * one period for the whole range. */
+struct temporal_periods {
+    int months;
+    int64_t microseconds;
+    bool has_start, has_end; /* the query gives them; else the points do */
+    instant start, end;
+};
+
+/* Takes the points of one series in ascending order. Periods without points do not appear in the result. */
+struct temporal_aggregate;
+struct temporal_aggregate *temporal_aggregate_new(struct arena *a, const struct temporal_periods *periods,
+                                                  unsigned methods, bool is_relationship);
+void temporal_aggregate_free(struct temporal_aggregate *g); /* NULL is fine */
+/* False with e set when there are too many periods or distinct values. */
+bool temporal_aggregate_add(struct temporal_aggregate *g, const struct history_point *p, struct error *e);
+/* Ends the last period. result is an object: method → [[value, start, end], …], in the arena; only methods
+ * that apply to the kind of the values have a member. */
+struct json *temporal_aggregate_finish(struct temporal_aggregate *g);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a temporal request asks for, and what its answer holds. */
+#pragma once
+
+#include "context/api.h"
+#include "context/query.h"
+#include "context/temporal_aggregate.h"
+
+enum temporal_relation { TEMPORAL_ANY, TEMPORAL_BEFORE, TEMPORAL_AFTER, TEMPORAL_BETWEEN };
+enum temporal_property { TEMPORAL_EITHER, TEMPORAL_OBSERVED, TEMPORAL_MODIFIED };
+enum temporal_format { TEMPORAL_NORMALIZED, TEMPORAL_VALUES, TEMPORAL_AGGREGATED };
+
+/* The parameters (4.11, 4.5.19). */
+struct temporal_query {
+    enum temporal_relation relation;
+    enum temporal_property property; /* EITHER: observedAt where there is one, else modifiedAt */
+    instant from, to;                /* from <= at < to */
+    int64_t last_n;                  /* 0 = all */
+    enum temporal_format format;
+    unsigned methods;
+    struct temporal_periods periods;
+    const char *const *datasets; /* "@none" = the default instance; NULL-terminated, or NULL = all */
+    struct render render;        /* pick, omit, lang, names */
+    bool explicit_attributes;    /* pick or attrs was given */
+};
+/* Reads the parameters of c's request. must_have_range: timerel is required (5.7.4). */
+bool temporal_query_read(struct temporal_query *q, struct call *c, bool must_have_range, struct error *e);
+/* Does the answer show this attribute (or head member)? */
+bool temporal_query_shows(const struct temporal_query *q, const char *name);
+
+/* ---- answers ---- */
+
+struct temporal_point {
+    instant at;
+    bool is_number;
+    double number;
+    const char *text;
+};
+struct temporal_series {
+    struct history_series series;
+    GArray *points;          /* struct temporal_point, ascending */
+    struct json *aggregates; /* TEMPORAL_AGGREGATED: method → triples */
+};
+struct temporal_entity {
+    const char *id;
+    const struct json *head; /* the current entity's type and scope; NULL when it has been deleted */
+    struct temporal_series *series;
+    int count;
+};
+/* The entities of one answer. Together they hold at most LIMIT_TEMPORAL_POINTS points: what does not fit is
+ * cut off at one moment for all, at the late end, or with lastN at the early one. */
+struct temporal_set {
+    struct arena *a;
+    const struct temporal_query *q;
+    GPtrArray *entities; /* struct temporal_entity */
+    int64_t weight;      /* of the points held; a long text weighs as much as several */
+    instant from, to;    /* what is inside the cut */
+    bool cut;
+};
+void temporal_set_init(struct temporal_set *s, struct arena *a, const struct temporal_query *q);
+void temporal_set_clear(struct temporal_set *s);
+/* Reads an entity's history. *found tells whether it has points in the range asked for (whatever the cut);
+ * the entity is added to the set when keep is true. filter (may be NULL) sees the entity in stored form, each
+ * attribute an array of its instances in the range, before it is found. */
+bool temporal_set_read(struct temporal_set *s, const char *id, const struct json *head, bool keep,
+                       bool (*filter)(void *user, const struct json *entity), void *user, bool *found,
+                       struct error *e);
+/* Takes the last of what is too much away; call it once after the last entity. */
+void temporal_set_finish(struct temporal_set *s);
+
+/* Writes one entity in the format asked for. */
+void temporal_render(GString *out, const struct temporal_entity *entity, const struct temporal_query *q);
+/* The value of Content-Range for an answer that was cut (6.3.10). */
+const char *temporal_content_range(const struct temporal_set *s);
+/* One instance in stored form, made of a point. */
+struct json *temporal_instance(struct arena *a, const struct history_series *series,
+                               const struct temporal_point *p);
+/* Streams an entity's history as CSV with one row a moment; replies. */
+bool temporal_csv(struct call *c, const struct temporal_query *q, const char *id, struct error *e);
