@@ -98,8 +98,9 @@ bool leaf_make(struct arena *a, const struct json *record, uint64_t seq, const u
         return error_set(e, ERROR_TOO_LARGE, "The leaf of change record %" G_GUINT64_FORMAT " is too long",
                          "变更记录 %" G_GUINT64_FORMAT " 的叶节点过长", seq);
     }
-    *out = (struct leaf){
-        .text = arena_strndup(a, text->str, text->len), .length = text->len, .subject = subject};
+    *out = (struct leaf){.text = arena_strndup(a, text->str, text->len),
+                         .length = text->len,
+                         .subject = arena_strdup(a, subject)};
     return true;
 }
 

@@ -10,7 +10,10 @@
 #include "ledger/leaf.h"
 #include "ledger/private.h"
 
-enum { CURSOR_STEP = 20000 }; /* records without a leaf after which the cursor is written all the same */
+enum {
+    CURSOR_STEP = 20000, /* records without a leaf after which the cursor is written all the same */
+    GATHERED = 2000,     /* leaves under one checkpoint, about */
+};
 static const char default_origin[] = "zhongshu.local/log";
 
 static struct counter counters[] = {
@@ -201,20 +204,55 @@ static bool advance(struct ledger *l, uint64_t cursor, struct error *e)
     return true;
 }
 
+/* Makes the leaves of the records after `after`. */
+static bool gather(struct ledger *l, struct arena *a, const struct log_batch *b, uint64_t after,
+                   GArray *leaves, struct error *e)
+{
+    for (int i = 0; i < b->count; i++) {
+        uint64_t seq = b->first + (uint64_t)i;
+        struct leaf leaf;
+        if (seq <= after || leaf_kind(b->records[i]) == NULL) {
+            continue;
+        }
+        if (!leaf_make(a, b->records[i], seq, l->signer.actor_key, &leaf, e)) {
+            return false;
+        }
+        g_array_append_val(leaves, leaf);
+    }
+    return true;
+}
+
+/* Under load many small runs wait: they share one checkpoint, since the signatures cost more than the leaves.
+ * A failure to read them is left to the log reader. */
+static bool gather_more(struct ledger *l, struct arena *a, uint64_t *last, GArray *leaves, struct error *e)
+{
+    bool ok = true;
+    while (ok && leaves->len < GATHERED && store_log_end(l->store) > *last) {
+        struct log_batch *b = store_log_read(l->store, *last, NULL);
+        if (b == NULL) {
+            break;
+        }
+        ok = gather(l, a, b, *last, leaves, e);
+        *last = b->first + (uint64_t)b->count - 1;
+        log_batch_unref(b);
+    }
+    return ok;
+}
+
 bool ledger_take(struct ledger *l, const struct log_batch *b, uint64_t after, struct error *e)
 {
     arena_auto a = arena_new();
-    struct leaf *leaves = arena_array(a, struct leaf, b->count);
-    size_t count = 0;
-    for (int i = 0; i < b->count; i++) {
-        uint64_t seq = b->first + (uint64_t)i;
-        if (seq > after && leaf_kind(b->records[i]) != NULL &&
-            !leaf_make(a, b->records[i], seq, l->signer.actor_key, &leaves[count++], e)) {
-            return false;
-        }
-    }
+    g_autoptr(GArray) leaves = g_array_new(FALSE, FALSE, sizeof(struct leaf));
     uint64_t last = b->first + (uint64_t)b->count - 1;
-    return count > 0 ? append(l, a, leaves, count, last, e) : advance(l, last, e);
+    after = MAX(after, l->cursor); /* this run may have been gathered with an earlier one */
+    if (last <= after) {
+        return true;
+    }
+    if (!gather(l, a, b, after, leaves, e) || (leaves->len > 0 && !gather_more(l, a, &last, leaves, e))) {
+        return false;
+    }
+    const struct leaf *first = (const struct leaf *)(void *)leaves->data;
+    return leaves->len > 0 ? append(l, a, first, leaves->len, last, e) : advance(l, last, e);
 }
 
 /* ---- opening ---- */

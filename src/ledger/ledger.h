@@ -41,7 +41,8 @@ void ledger_close(struct ledger *l); /* NULL is fine */
 
 /* The batch callback of the log reader "ledger" (hub.h: log_reader_options), one thread at a time: appends a
  * leaf for each record after `after` whose type is Case or Rule. The cursor is written with the leaves, and
- * now and then between: records after it may have been seen, but made no leaf. */
+ * now and then between: records after it may have been seen, but made no leaf. Runs that wait in the log
+ * behind b are taken along, under the same checkpoint; handed over again, they are passed over. */
 bool ledger_take(struct ledger *l, const struct log_batch *b, uint64_t after, struct error *e);
 
 /* GET /log/checkpoint, /log/tile/{rest*}, /log/key (public), GET /api/v1/cases/{id}/proof. */
