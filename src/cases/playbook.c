@@ -143,6 +143,42 @@ static bool declared_before(const struct pack *p, const struct pack *const *all,
     return false;
 }
 
+/* What rules ask for: their pack cannot know which workflows and categories there are. */
+static void check_rule(const struct workflow_names *n, const char *pack, const struct json *rule,
+                       const struct json *section, struct pack_report *r)
+{
+    const char *name = json_get_string(rule, "name"), *workflow = json_get_string(rule, "case");
+    const char *category = json_get_string(rule, "category");
+    bool known = workflow == NULL || strcmp(workflow, "none") == 0;
+    for (int i = 0; !known && n->packs[i] != NULL; i++) {
+        known = json_get(json_get(n->packs[i]->root, "workflows"), workflow) != NULL;
+    }
+    if (!known) {
+        r->mistake(r, section, "The rule %s of the pack %s asks for the workflow \"%s\", which there is not",
+                   "规则 %s(应用包 %s)要求流程“%s”,但没有该流程", name != NULL ? name : "?", pack, workflow);
+    }
+    if (category != NULL && !category_known(n, category)) {
+        r->mistake(r, section, "The rule %s of the pack %s names the category \"%s\", which there is not",
+                   "规则 %s(应用包 %s)的类别“%s”不存在", name != NULL ? name : "?", pack, category);
+    }
+}
+
+/* Once: with the first pack that has workflows. */
+static void check_rules(const struct pack *p, const struct json *section, const struct workflow_names *n,
+                        struct pack_report *r)
+{
+    for (int i = 0; n->packs[i] != p; i++) {
+        if (json_get(n->packs[i]->root, "workflows") != NULL) {
+            return;
+        }
+    }
+    for (int i = 0; n->packs[i] != NULL; i++) {
+        for (const struct json *rule = json_first(rules_of(n->packs[i])); rule != NULL; rule = rule->next) {
+            check_rule(n, n->packs[i]->name, rule, section, r);
+        }
+    }
+}
+
 static bool is_mapping(const struct json *section, struct pack_report *r)
 {
     if (json_is(section, JSON_OBJECT)) {
@@ -169,6 +205,7 @@ void check_workflows(const struct pack *p, const struct json *section, const str
             workflow_check(w, c, &names, r);
         }
     }
+    check_rules(p, section, &names, r);
 }
 
 void check_calendar(const struct pack *p, const struct json *section, const struct pack *const *all,

@@ -408,12 +408,23 @@ static const struct json_field action_table[] = {
     {"extend", FIELD_OBJECT, offsetof(struct action_fields, extend), false},
     {NULL}};
 
+/* What the engine itself writes into timelines. */
+static bool is_engine_action(const char *name)
+{
+    static const char *const names[] = {"open",     "comment",       "remind",         "overdue",
+                                        "escalate", "alarm-cleared", "alarm-severity", NULL};
+    return g_strv_contains(names, name);
+}
+
 static void read_action(struct reading *x, const struct json *node, struct action *action)
 {
     static const char *const comments[] = {"optional", "required", "none", NULL};
     struct action_fields f = {0};
     if (!check_name(x, node, node->key) || !read_object(x, node, action_table, &f)) {
         return;
+    }
+    if (is_engine_action(node->key)) {
+        MISTAKE(x, node, "\"%s\" is a name that the engine uses itself", "“%s”是引擎自用的名称", node->key);
     }
     action->name = node->key;
     action->title = f.title;
