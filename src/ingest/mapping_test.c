@@ -172,7 +172,8 @@ static void places_are_checked_and_converted(void)
     arena_free(f.arena);
     check_message(INPUT("\"attributes\": {\"location\": {\"geometry\": \"g\"}}"),
                   "{\"g\": {\"type\": \"Point\"}}",
-                  "refused | location: a position must be [longitude, latitude] | *: it holds no value that can be used");
+                  "refused | location: a position must be [longitude, latitude] | *: it holds no value that "
+                  "can be used");
 }
 
 static void times_are_needed_and_plausible(void)

@@ -6,11 +6,11 @@
 
 #include "base/limits.h"
 
-static const char list_space[] = "ingest.rejected";        /* time, digest, index → record */
+static const char list_space[] = "ingest.rejected";        /* time, index, digest → record */
 static const char digest_space[] = "ingest.rejected.seen"; /* digest → key in the list */
 static const char row_space[] = "ingest.imports.rejected"; /* import id, NUL, line → record */
 
-enum { DIGEST = 8, KEY = 8 + DIGEST + 4, SHOWN_PAYLOAD = 2048, SHOWN_ROW = 1000 };
+enum { DIGEST = 8, DIGEST_AT = 12, KEY = DIGEST_AT + DIGEST, SHOWN_PAYLOAD = 2048, SHOWN_ROW = 1000 };
 
 /* ---- records ---- */
 
@@ -86,20 +86,18 @@ bool rejected_put(struct txn *t, const struct rejected_message *m, bool *added, 
     unsigned char key[KEY];
     const char *seen;
     size_t seen_length;
-    digest_of(m, key + 8);
-    *added =
-        !(m->duplicate && view_kv_get(txn_view(t), a, digest_space, key + 8, DIGEST, &seen, &seen_length));
+    digest_of(m, key + DIGEST_AT);
+    *added = !(m->duplicate &&
+               view_kv_get(txn_view(t), a, digest_space, key + DIGEST_AT, DIGEST, &seen, &seen_length));
     if (!*added) {
         return true;
     }
+    uint32_t index = GUINT32_TO_BE((uint32_t)m->index);
     kv_key_u64((uint64_t)txn_now(t), key);
-    memcpy(
-        key + 8 + DIGEST,
-        (unsigned char[4]){m->index >> 24 & 255, m->index >> 16 & 255, m->index >> 8 & 255, m->index & 255},
-        4);
+    memcpy(key + 8, &index, sizeof index);
     const char *text = json_text(a, message_record(a, m, txn_now(t)));
     return txn_kv_put(t, list_space, key, KEY, text, strlen(text), e) &&
-           txn_kv_put(t, digest_space, key + 8, DIGEST, key, KEY, e);
+           txn_kv_put(t, digest_space, key + DIGEST_AT, DIGEST, key, KEY, e);
 }
 
 /* The oldest keys, gathered before they are deleted. */
@@ -127,7 +125,7 @@ int64_t rejected_prune(struct txn *t, int64_t kept, struct error *e)
     for (guint i = 0; i < keys->len; i += KEY) {
         const unsigned char *key = keys->data + i;
         if (!txn_kv_delete(t, list_space, key, KEY, e) ||
-            !txn_kv_delete(t, digest_space, key + 8, DIGEST, e)) {
+            !txn_kv_delete(t, digest_space, key + DIGEST_AT, DIGEST, e)) {
             return -1;
         }
     }
