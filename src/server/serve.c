@@ -110,7 +110,9 @@ static bool start_features(struct server *s, struct error *e)
 static bool start_http(struct server *s, struct error *e)
 {
     struct hub *h = &s->hub;
+    g_autofree char *uploads = g_build_filename(h->data_dir, "uploads", NULL);
     struct http_options o = {.listen = s->settings.listen,
+                             .upload_dir = uploads,
                              .threads = s->settings.threads,
                              .authorise = identity_authorise,
                              .user = h->identity,
