@@ -387,7 +387,7 @@ static bool load(const struct json *url, const struct ld_loader *loader, struct 
     if (ld_is_core_url(url->string)) {
         return true;
     }
-    if (!ld_valid_uri(url->string, url->length)) {
+    if (url->string[0] != '/' && !ld_valid_uri(url->string, url->length)) { /* "/…": one of our own */
         return error_set(e, ERROR_BAD_REQUEST_DATA, "@context: \"%s\" is not a URL", "@context：“%s”不是 URL",
                          url->string);
     }
