@@ -2,7 +2,7 @@
 // Calls to the server: one place that knows headers, errors and addresses.
 import { language } from './preferences';
 import type {
-  Alarm, Attachment, CaseDetail, CaseItem, Entity, Import, Model, Packs, Page, Proof, Rejection, Role, Rule, User,
+  Alarm, Attachment, CaseDetail, Category, CaseItem, Entity, Import, Input, Model, Packs, Page, Proof, Rejection, Role, Rule, User,
 } from './types';
 
 /** A refusal of the server (RFC 7807), or no answer at all (status 0). */
@@ -57,10 +57,10 @@ export async function get<T>(url: string, query: Query = {}, signal?: AbortSigna
   return (await request('GET', address(url, query), { signal })).json() as Promise<T>;
 }
 
-async function send<T>(method: string, url: string, body?: unknown): Promise<T> {
-  const response = await request(method, url, body === undefined ? {} : {
+async function send<T>(method: string, url: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+  const response = await request(method, url, body === undefined ? { headers } : {
     body: JSON.stringify(body),
-    headers: { 'Content-Type': 'application/json' },
+    headers: { 'Content-Type': 'application/json', ...headers },
   });
   const text = await response.text();
   return (text ? JSON.parse(text) : undefined) as T;
@@ -86,9 +86,11 @@ export const cases = {
   list: (query: Query, signal?: AbortSignal) => get<Page<CaseItem>>('/api/v1/cases', query, signal),
   read: (id: string) => get<CaseDetail>(`/api/v1/cases/${part(id)}`),
   open: (body: unknown) => send<CaseDetail>('POST', '/api/v1/cases', body),
-  act: (id: string, action: string, body: { form: unknown; comment: string; attachments: string[] }) =>
-    send<CaseDetail>('POST', `/api/v1/cases/${part(id)}/actions/${part(action)}`, body),
-  comment: (id: string, text: string) => send<CaseDetail>('POST', `/api/v1/cases/${part(id)}/comments`, { text }),
+  /** Refused when somebody else has changed the case since that version. */
+  act: (id: string, action: string, version: number, body: { form: unknown; comment?: string; attachments: string[] }) =>
+    send<CaseDetail>('POST', `/api/v1/cases/${part(id)}/actions/${part(action)}`, body, { 'If-Match': `"${version}"` }),
+  comment: (id: string, text: string, attachments: string[]) => send<CaseDetail>('POST', `/api/v1/cases/${part(id)}/comments`, { text, attachments }),
+  categories: () => get<{ items: Category[] }>('/api/v1/categories'),
   proof: (id: string) => get<Proof>(`/api/v1/cases/${part(id)}/proof`),
 };
 
@@ -130,12 +132,10 @@ export const rules = {
 };
 
 export const imports = {
-  list: () => get<Page<Import> | Import[]>('/api/v1/imports'),
+  list: () => get<Page<Import>>('/api/v1/imports', { limit: 100 }),
+  inputs: () => get<Page<Input>>('/api/v1/inputs'),
   send: (input: string, file: File, told: (sent: number) => void) =>
-    sendFile<{ id: string }>(address('/api/v1/imports', { input }), file, {
-      'Content-Type': 'text/csv',
-      'X-Filename': encodeURIComponent(file.name),
-    }, told),
+    sendFile<{ id: string }>(address('/api/v1/imports', { input, name: file.name }), file, { 'Content-Type': 'text/csv' }, told),
   rejectedPath: (id: string | number) => `/api/v1/imports/${part(String(id))}/rejected`,
   rejected: (id: string | number, query: Query) =>
     get<Page<Record<string, unknown>>>(`/api/v1/imports/${part(String(id))}/rejected`, query),

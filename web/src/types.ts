@@ -148,7 +148,9 @@ export interface TimelineEntry {
   by?: string;
   byName?: string;
   at: string;
-  form?: Record<string, unknown>;
+  role?: string;
+  /** What was filled in, for people. */
+  fields?: { name: string; title: Text; value: unknown; shown?: Text }[];
   comment?: string;
   attachments?: Attachment[];
   leaf?: number;
@@ -168,11 +170,15 @@ export interface CaseItem {
   location?: Point | null;
   scope?: string | string[] | null;
   assignee?: string | null;
+  assigneeName?: string | null;
   department?: Text | null;
   openedAt: string;
   deadline?: string | null;
   overdue?: boolean;
   closedAt?: string | null;
+  stateKind?: string | null;
+  priority?: number | null;
+  description?: Text | null;
 }
 
 export interface FormField {
@@ -181,6 +187,8 @@ export interface FormField {
   kind: 'text' | 'longtext' | 'choice' | 'number' | 'date' | 'user' | 'department' | 'photo';
   required?: boolean;
   options?: { value: string; title: Text }[];
+  min?: number;
+  max?: number;
 }
 
 export interface CaseAction {
@@ -188,12 +196,23 @@ export interface CaseAction {
   title: Text;
   form?: FormField[];
   to?: string;
+  toTitle?: Text;
+  comment?: 'optional' | 'required' | 'none';
+}
+
+export interface Category {
+  code: string;
+  title: Text;
+  classTitle?: Text;
+  kind?: string;
 }
 
 export interface CaseDetail extends CaseItem {
+  version?: number;
   timeline: TimelineEntry[];
+  deadlines?: { name: string; title: Text; due?: string | null; [more: string]: unknown }[];
   actions: CaseAction[];
-  allowed_elsewhere?: { action: string; title?: Text; roles: string[] }[];
+  allowed_elsewhere?: { action: string; title?: Text; roles: string[]; why?: Text }[];
 }
 
 export interface Rule {
@@ -218,10 +237,10 @@ export interface Import {
   rows?: number;
   accepted?: number;
   rejected?: number;
-  file?: string;
+  fileName?: string | null;
   startedAt?: string;
   finishedAt?: string;
-  error?: Text;
+  reason?: Text | null;
 }
 
 export interface Rejection {
@@ -230,6 +249,16 @@ export interface Rejection {
   topic?: string;
   payload?: string;
   reason: Text;
+  /** The rest of the message was taken in. */
+  partial?: boolean;
+}
+
+export interface Input {
+  name: string;
+  pack?: string;
+  title?: Text | null;
+  type?: string;
+  topic?: string | null;
 }
 
 export interface Page<T> {

@@ -43,13 +43,13 @@ const en: typeof zh = {
   },
   cases: {
     title: 'Cases', number: 'Number', category: 'Category', assignee: 'Assignee', department: 'Department', opened: 'Opened', deadline: 'Deadline', remaining: 'Time left',
-    overdueBy: 'Overdue {span}', left: '{span} left', closed: 'Closed', mine: 'Mine', onlyOverdue: 'Overdue only', empty: 'No case matches',
+    overdueBy: 'Overdue {span}', left: '{span} left', closed: 'Closed', mine: 'For me', me: 'me', onlyOverdue: 'Overdue only', empty: 'No case matches',
     emptyWhat: 'Widen the filters, or wait for new cases.', workflow: 'Workflow', searchHint: 'Number, title', open: 'Open a case', headline: 'Title', workflowHint: 'Workflow',
-    registered: 'Case {number} is open', describe: 'What is the matter',
+    registered: 'Case {number} is open', describe: 'Description', scopeHint: 'Such as /渝中区/大坪街道',
   },
   case: {
     timeline: 'What was done', steps: 'Progress', act: 'Act', comment: 'Comment', commentHint: 'Visible to everyone on this case', sendComment: 'Send', noActions: 'Nothing for you to do now',
-    elsewhere: 'Waiting for: ', attachments: 'Attachments', attach: 'Attach a file', photo: 'Take a photo', uploading: 'Uploading', sourceEntity: 'Source device', around: 'Reading around the alarm',
+    remark: 'Remark', elsewhere: 'For others: ', attachments: 'Attachments', attach: 'Attach a file', photo: 'Take a photo', uploading: 'Uploading', sourceEntity: 'Source device', around: 'Reading around the alarm',
     place: 'Place', proof: 'Evidence', proofLead: 'Every step is written to a tamper-evident log. Your browser recomputes the hashes here and compares them with the log’s checkpoint.', verify: 'Verify', verifying: 'Verifying…',
     proven: 'All {n} entries verified', refuted: '{n} entries failed verification', noLeaves: 'Nothing is in the log yet. Try again shortly.', checkpoint: 'Checkpoint', size: 'Entries', root: 'Root hash',
     leaf: 'Log entry {n}', proved: 'Verified', broken: 'Verification failed', noProof: 'Cannot verify', changedMeanwhile: 'Someone else changed this case. Look again before you submit.', doneAction: 'Done: {title}', opened: 'Opened', gone: 'The case does not exist or was deleted',
@@ -73,7 +73,7 @@ const en: typeof zh = {
     history: 'Imports', empty: 'No imports yet', emptyWhat: 'Choose an input and a file to begin.', rows: 'Rows', accepted: 'Accepted', rejected: 'Rejected', state: 'State', states: { running: 'Running', done: 'Done', failed: 'Failed', interrupted: 'Interrupted' },
     showRejected: 'Show rejected rows', line: 'Line', reason: 'Reason', row: 'Content', noInputs: 'No input can be imported', rejectedOf: 'Rejected rows', began: 'Began', fileName: 'File', inputHint: 'Name of the input, such as air-hourly-csv',
   },
-  rejections: { title: 'Rejected', lead: 'Messages that could not be taken in, and why.', empty: 'No message was rejected', emptyWhat: 'Every message received was taken in.', input: 'Input', topic: 'Topic', payload: 'Content', reason: 'Reason' },
+  rejections: { title: 'Rejected', lead: 'Messages that could not be taken in, and why.', empty: 'No message was rejected', emptyWhat: 'Every message received was taken in.', input: 'Input', topic: 'Topic', payload: 'Content', reason: 'Reason', partial: 'the rest was taken in' },
   packs: {
     title: 'Packs', reload: 'Reload', reloading: 'Reloading…', reloaded: 'Reloaded', mistakes: 'Mistakes', noMistakes: 'No mistakes', version: 'Version', types: 'Types', rulesCount: 'Rules', empty: 'No packs',
     emptyWhat: 'Name the folder of packs with --packs at the start.', line: 'line {n}', refused: 'Not loaded; the old definitions stay in force', needs: 'Needs',

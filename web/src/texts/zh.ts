@@ -41,13 +41,13 @@ const zh = {
   },
   cases: {
     title: '案件', number: '案号', category: '类别', assignee: '承办人', department: '承办单位', opened: '立案时间', deadline: '时限', remaining: '剩余时间',
-    overdueBy: '超期 {span}', left: '剩 {span}', closed: '已办结', mine: '我的', onlyOverdue: '仅超期', empty: '没有符合条件的案件',
+    overdueBy: '超期 {span}', left: '剩 {span}', closed: '已办结', mine: '待我办理', me: '我', onlyOverdue: '仅超期', empty: '没有符合条件的案件',
     emptyWhat: '放宽筛选条件，或等待新的案件。', workflow: '流程', searchHint: '案号、标题', open: '登记案件', headline: '案件标题', workflowHint: '处理流程',
-    registered: '已登记案件 {number}', describe: '情况说明',
+    registered: '已登记案件 {number}', describe: '情况说明', scopeHint: '如 /渝中区/大坪街道',
   },
   case: {
     timeline: '办理过程', steps: '办理进度', act: '办理', comment: '留言', commentHint: '写下说明，所有人可见', sendComment: '发表', noActions: '您当前没有可执行的操作',
-    elsewhere: '由以下角色办理：', attachments: '附件', attach: '添加附件', photo: '拍照', uploading: '正在上传', sourceEntity: '来源设备', around: '告警前后的读数',
+    remark: '办理意见', elsewhere: '等待他人：', attachments: '附件', attach: '添加附件', photo: '拍照', uploading: '正在上传', sourceEntity: '来源设备', around: '告警前后的读数',
     place: '位置', proof: '留证', proofLead: '每一步办理都写入防篡改日志。此处在您的浏览器内重新计算哈希，与日志检查点核对。', verify: '核验', verifying: '正在核验…',
     proven: '{n} 条记录全部核验通过', refuted: '{n} 条记录核验不通过', noLeaves: '尚无记录写入日志，请稍后再试。', checkpoint: '日志检查点', size: '记录总数', root: '根哈希',
     leaf: '日志第 {n} 条', proved: '核验通过', broken: '核验不通过', noProof: '无法核验', changedMeanwhile: '案件已被他人更新，请确认后再提交。', doneAction: '已完成：{title}', opened: '立案', gone: '案件不存在或已删除',
@@ -71,7 +71,7 @@ const zh = {
     history: '导入记录', empty: '还没有导入', emptyWhat: '选择输入定义和文件后开始。', rows: '行数', accepted: '写入', rejected: '拒收', state: '状态', states: { running: '进行中', done: '完成', failed: '失败', interrupted: '中断' },
     showRejected: '查看拒收的行', line: '行号', reason: '原因', row: '内容', noInputs: '没有可导入的输入定义', rejectedOf: '拒收的行', began: '开始时间', fileName: '文件', inputHint: '输入定义的名称，如 air-hourly-csv',
   },
-  rejections: { title: '拒收', lead: '无法写入的消息，及其原因。', empty: '没有被拒收的消息', emptyWhat: '收到的每一条消息都已写入。', input: '输入', topic: '主题', payload: '内容', reason: '原因' },
+  rejections: { title: '拒收', lead: '无法写入的消息，及其原因。', empty: '没有被拒收的消息', emptyWhat: '收到的每一条消息都已写入。', input: '输入', topic: '主题', payload: '内容', reason: '原因', partial: '其余已写入' },
   packs: {
     title: '应用包', reload: '重新加载', reloading: '正在加载…', reloaded: '已重新加载', mistakes: '错误', noMistakes: '没有错误', version: '版本', types: '类型', rulesCount: '规则', empty: '没有应用包',
     emptyWhat: '启动时用 --packs 指定应用包目录。', line: '第 {n} 行', refused: '未能加载，旧的定义仍在使用', needs: '依赖',
