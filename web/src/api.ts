@@ -4,6 +4,7 @@ import { language } from './preferences';
 import type {
   Alarm, Attachment, CaseDetail, Category, CaseItem, Entity, Import, Input, Model, Packs, Page, Proof, Rejection, Role, Rule, User,
 } from './types';
+import type { Workflow } from './workflows';
 
 /** A refusal of the server (RFC 7807), or no answer at all (status 0). */
 export class Problem extends Error {
@@ -79,6 +80,7 @@ export const readModel = () => get<Model>('/api/v1/model');
 export const alarms = {
   path: '/api/v1/alarms',
   list: (query: Query, signal?: AbortSignal) => get<Page<Alarm>>('/api/v1/alarms', query, signal),
+  read: (id: string) => get<Alarm>(`/api/v1/alarms/${part(id)}`),
 };
 
 export const cases = {
@@ -93,6 +95,8 @@ export const cases = {
   categories: () => get<{ items: Category[] }>('/api/v1/categories'),
   proof: (id: string) => get<Proof>(`/api/v1/cases/${part(id)}/proof`),
 };
+
+export const workflows = () => get<{ items: Workflow[] }>('/api/v1/workflows');
 
 export const ledger = {
   checkpoint: async () => (await request('GET', '/log/checkpoint')).text(),

@@ -8,7 +8,7 @@ const now = Date.parse('2026-03-01T00:00:00Z');
 describe('timeLeft', () => {
   it('counts down, warns, and turns to overdue', () => {
     expect(timeLeft('2026-03-01T05:00:00Z', null, now)).toEqual({ overdue: false, soon: false, span: 5 * 3_600_000 });
-    expect(timeLeft('2026-03-01T01:00:00Z', null, now)).toMatchObject({ overdue: false, soon: true });
+    expect(timeLeft('2026-03-01T00:20:00Z', null, now)).toMatchObject({ overdue: false, soon: true });
     expect(timeLeft('2026-02-28T23:00:00Z', null, now)).toEqual({ overdue: true, soon: false, span: 3_600_000 });
   });
   it('is nothing for closed cases and without a deadline', () => {

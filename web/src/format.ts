@@ -94,12 +94,12 @@ export interface TimeLeft {
   span: number;
 }
 
-/** How long until a deadline; null when there is none or the work is done. Soon: under two hours. */
+/** How long until a deadline; null when there is none or the work is done. Soon: under half an hour. */
 export function timeLeft(deadline: string | null | undefined, closedAt: string | null | undefined, now: number): TimeLeft | null {
   if (!deadline || closedAt) return null;
   const left = new Date(deadline).getTime() - now;
   if (Number.isNaN(left)) return null;
-  return { overdue: left < 0, soon: left >= 0 && left < 2 * 3_600_000, span: Math.abs(left) };
+  return { overdue: left < 0, soon: left >= 0 && left < 1_800_000, span: Math.abs(left) };
 }
 
 /** The present moment, renewed every second (or more slowly), while the component lives. */

@@ -3,7 +3,7 @@
 import { shallowRef } from 'vue';
 import { readModel } from './api';
 import { formatNumber } from './format';
-import { say } from './texts';
+import { say, t } from './texts';
 import type { AttributeModel, Entity, Level, Model, RuleSummary, StateModel, TypeModel } from './types';
 
 export const model = shallowRef<Model | null>(null);
@@ -46,7 +46,7 @@ export function formatValue(type: string, attribute: string, value: unknown): st
   if (value === null || value === undefined) return '—';
   const known = attributeModel(type, attribute);
   if (typeof value === 'number') return formatNumber(value, known?.decimals);
-  if (typeof value === 'boolean') return value ? '✓' : '✗';
+  if (typeof value === 'boolean') return t(value ? 'common.yes' : 'common.no');
   if (typeof value === 'string') return say(known?.values?.[value]) || value;
   if (Array.isArray(value)) return value.map((v) => formatValue(type, attribute, v)).join('、');
   return say(value) || JSON.stringify(value);
@@ -84,12 +84,6 @@ export function ruleOf(name: string): RuleSummary | undefined {
   return model.value?.rules.find((r) => r.name === name || `${r.pack}:${r.name}` === name);
 }
 
-/** The steps that people know (受理 … 考评), each one or several states. */
-export interface WorkflowStep {
-  title: string;
-  states: string[];
-}
-
 export interface WorkflowState {
   name: string;
   title: string;
@@ -108,14 +102,4 @@ export function workflowStates(workflow: string): WorkflowState[] {
 
 export function stateTitle(workflow: string, state: string): string {
   return workflowStates(workflow).find((s) => s.name === state)?.title || state;
-}
-
-export function workflowSteps(workflow: string): WorkflowStep[] {
-  const told = model.value?.workflows?.[workflow]?.steps;
-  if (!told?.length) return workflowStates(workflow).map((s) => ({ title: s.title, states: [s.name] }));
-  return told.map((s) => {
-    if (typeof s === 'string') return { title: stateTitle(workflow, s), states: [s] };
-    const states = s.states ?? (s.state ? [s.state] : []);
-    return { title: say(s.title) || stateTitle(workflow, states[0] ?? ''), states };
-  });
 }

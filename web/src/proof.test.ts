@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proofs of a small tree hold for each of its leaves, and for no changed one.
+import { webcrypto } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { leafHash, nodeHash, readCheckpoint, verifyLeaf } from './proof';
+import { leafHash, nodeHash, readCheckpoint, verifyLeaf, verifySignature } from './proof';
 import { sha256, sha256Plain } from './sha256';
+
+// Node.js 18 keeps it apart.
+if (!globalThis.crypto) Object.defineProperty(globalThis, 'crypto', { value: webcrypto });
 
 const text = (s: string) => new TextEncoder().encode(s);
 const base64 = (b: Uint8Array) => btoa(String.fromCharCode(...b));
@@ -50,5 +54,17 @@ describe('inclusion', () => {
   });
   it('refuses what is no checkpoint', () => {
     expect(() => readCheckpoint('hub\nmany\nAAAA\n')).toThrow();
+  });
+});
+
+describe('signature', () => {
+  // written by a hub of the demo district
+  const note = "zhongshu.local/log\n45\nlNbrtpqHTXnbRhYAzgRnf6lN4Yn6nY1kXrzJxv/vMpc=\n\n— zhongshu.local/log t53iDk2rjSB022/0QXszDu996T43kSV2G/j+s3YIcXg3VOi7gJqbjRs12/SNuwWW1wC+B5BMwXU53WbOq6xvXUqRLgo=\n— zhongshu.local/log IIwgjDBFAiEAqkw+qoZTA1Jraw8jc9zZU/rCmYaOn6UOyG+90Dug2YQCIHq4JQOUsHSRL8T9ziDBwvmAjyWDw7a2JIYzvnv/dCIl\n";
+  const keys = "zhongshu.local/log+b79de20e+AaaMbebvcGKtJNGMlxC1kXbiR2IRBPXBulEiIPEGDuEd\nzhongshu.local/log+208c208c+/3pob25nc2h1L3NtMi13aXRoLXNtMwTyZYFMHpZIYOWvu0mrHcL2S+8xP/qZ4EvX2tMD2K0WV3vmt17nsq0EpmzdrM/yeAqv5pL4TKNPc6AMth3+I9Ew\n";
+
+  it('holds for the note as signed, and for no other', async () => {
+    expect(await verifySignature(note, keys)).toBe(true);
+    expect(await verifySignature(note.replace(/\n(\d+)\n/, '\n1$1\n'), keys)).toBe(false);
+    expect(await verifySignature(note, '')).toBeNull();
   });
 });

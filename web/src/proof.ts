@@ -82,3 +82,27 @@ export async function verifyLeaf(proof: LeafProof, entry: Uint8Array, checkpoint
     return false;
   }
 }
+
+const ed25519 = 1;
+
+/** The Ed25519 signature of a signed note under the verifier keys ("name+hash+base64", one a line); null when this
+ * browser cannot check it, false when it does not hold or there is none. */
+export async function verifySignature(note: string, keys: string): Promise<boolean | null> {
+  const end = note.indexOf('\n\n');
+  const body = new TextEncoder().encode(note.slice(0, end + 1));
+  const signatures = note.slice(end + 2).split('\n').map((line) => line.match(/^— (\S+) (\S+)$/));
+  for (const line of keys.split('\n')) {
+    const [, name, , key] = line.match(/^([^+]+)\+([0-9a-f]{8})\+(\S+)$/) ?? [];
+    const bytes = key ? bytesOfBase64(key) : new Uint8Array();
+    if (bytes[0] !== ed25519 || bytes.length !== 33) continue;
+    const found = signatures.filter((s) => s && s[1] === name).map((s) => bytesOfBase64(s![2]).slice(4)).filter((s) => s.length === 64);
+    try {
+      const imported = await crypto.subtle.importKey('raw', bytes.slice(1), { name: 'Ed25519' }, false, ['verify']);
+      for (const signature of found) if (await crypto.subtle.verify({ name: 'Ed25519' }, imported, signature, body)) return true;
+      return false;
+    } catch {
+      return null;
+    }
+  }
+  return null;
+}

@@ -57,8 +57,6 @@ export interface WorkflowModel {
   title?: Text;
   initial?: string;
   states?: Record<string, StateModel> | StateModel[];
-  steps?: (string | { title?: Text; state?: string; states?: string[] })[];
-  categories?: unknown;
 }
 
 export interface RuleSummary {
@@ -153,7 +151,6 @@ export interface TimelineEntry {
   fields?: { name: string; title: Text; value: unknown; shown?: Text }[];
   comment?: string;
   attachments?: Attachment[];
-  leaf?: number;
 }
 
 export interface CaseItem {
@@ -210,7 +207,7 @@ export interface Category {
 export interface CaseDetail extends CaseItem {
   version?: number;
   timeline: TimelineEntry[];
-  deadlines?: { name: string; title: Text; due?: string | null; [more: string]: unknown }[];
+  deadlines?: { name: string; title: Text; due?: string | null; state?: string; overdue?: boolean }[];
   actions: CaseAction[];
   allowed_elsewhere?: { action: string; title?: Text; roles: string[]; why?: Text }[];
 }
@@ -225,6 +222,7 @@ export interface Rule {
   severity?: unknown;
   case?: string | null;
   enabled: boolean;
+  inForce?: boolean;
   definition?: Record<string, unknown>;
 }
 
@@ -268,8 +266,10 @@ export interface Page<T> {
 }
 
 export interface Proof {
-  leaves: { index: number; leaf: string; inclusion: string[]; n?: number }[];
+  leaves: { index: number; leaf: string; inclusion: string[] }[];
   checkpoint: string;
+  /** The verifier keys of the log, one a line. */
+  keys?: string;
 }
 
 export interface Mistake {

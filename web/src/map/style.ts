@@ -65,8 +65,8 @@ const ringColour = (c: MapColours, property: string): ExpressionSpecification =>
   ['match', ['get', property], 4, c.red, 3, c.orange, 2, c.yellow, 1, c.blue, c.rim];
 
 function deviceLayers(c: MapColours, scale: number): LayerSpecification[] {
-  const radius = byZoom(scale, [11, 1.5], [12, 2.4], [13, 4.2], [14, 5.4], [16, 9]);
-  const ring = byZoom(scale, [11, 3], [12, 4.6], [13, 7.2], [14, 8.8], [16, 13]);
+  const radius = byZoom(scale, [11, 1.5], [12, 2.9], [13, 4.4], [14, 5.6], [16, 9]);
+  const ring = byZoom(scale, [11, 3], [12, 5.4], [13, 7.6], [14, 9.2], [16, 13]);
   const alone: ExpressionSpecification = ['!', ['has', 'point_count']];
   return [
     {

@@ -53,7 +53,7 @@ const en: typeof zh = {
     place: 'Place', proof: 'Evidence', proofLead: 'Every step is written to a tamper-evident log. Your browser recomputes the hashes here and compares them with the log’s checkpoint.', verify: 'Verify', verifying: 'Verifying…',
     proven: 'All {n} entries verified', refuted: '{n} entries failed verification', noLeaves: 'Nothing is in the log yet. Try again shortly.', checkpoint: 'Checkpoint', size: 'Entries', root: 'Root hash',
     leaf: 'Log entry {n}', proved: 'Verified', broken: 'Verification failed', noProof: 'Cannot verify', changedMeanwhile: 'Someone else changed this case. Look again before you submit.', doneAction: 'Done: {title}', opened: 'Opened', gone: 'The case does not exist or was deleted',
-    by: '{name}', system: 'System', mismatch: 'The log tells something else than this page', sameCheckpoint: 'Same as the public checkpoint', otherCheckpoint: 'Older than the public checkpoint', noTimeline: 'Nothing was done yet', alarm: 'Alarm',
+    by: '{name}', system: 'System', unsigned: 'The signature of the checkpoint is not valid', uncovered: '{n} steps are not in the log yet', bookkeeping: 'Record updated', signed: 'signature valid (Ed25519)', sameCheckpoint: 'Same as the public checkpoint', otherCheckpoint: 'Older than the public checkpoint', noTimeline: 'Nothing was done yet', alarm: 'Alarm',
     fields: 'Summary', formOf: 'Act: {title}', submit: 'Submit', choose: 'Choose', requiredField: 'Please fill in “{name}”', tooBig: 'The file is too large (20 MB at most)',
   },
   entity: {

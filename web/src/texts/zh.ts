@@ -51,7 +51,7 @@ const zh = {
     place: '位置', proof: '留证', proofLead: '每一步办理都写入防篡改日志。此处在您的浏览器内重新计算哈希，与日志检查点核对。', verify: '核验', verifying: '正在核验…',
     proven: '{n} 条记录全部核验通过', refuted: '{n} 条记录核验不通过', noLeaves: '尚无记录写入日志，请稍后再试。', checkpoint: '日志检查点', size: '记录总数', root: '根哈希',
     leaf: '日志第 {n} 条', proved: '核验通过', broken: '核验不通过', noProof: '无法核验', changedMeanwhile: '案件已被他人更新，请确认后再提交。', doneAction: '已完成：{title}', opened: '立案', gone: '案件不存在或已删除',
-    by: '{name}', system: '系统', mismatch: '日志内容与此处显示的不一致', sameCheckpoint: '与公开检查点一致', otherCheckpoint: '检查点早于公开检查点', noTimeline: '还没有办理记录', alarm: '触发告警',
+    by: '{name}', system: '系统', unsigned: '检查点的签名无效', uncovered: '{n} 步尚未写入日志', bookkeeping: '记录更新', signed: '签名有效（Ed25519）', sameCheckpoint: '与公开检查点一致', otherCheckpoint: '检查点早于公开检查点', noTimeline: '还没有办理记录', alarm: '触发告警',
     fields: '基本信息', formOf: '办理：{title}', submit: '提交', choose: '请选择', requiredField: '请填写“{name}”', tooBig: '文件过大（上限 20 MB）',
   },
   entity: {

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The main way through a workflow with side paths.
+import { describe, expect, it, vi } from 'vitest';
+
+vi.mock('./api', () => ({ workflows: async () => ({ items: [] }) }));
+vi.mock('./model', async () => ({ model: (await import('vue')).ref(null) }));
+const { mainWay } = await import('./workflows');
+
+describe('mainWay', () => {
+  it('goes to the farthest end and leaves side paths and loops aside', () => {
+    const way = mainWay({
+      name: 'w', start: 'new',
+      states: ['new', 'work', 'paused', 'check', 'done', 'refused'].map((name) => ({ name, kind: ['done', 'refused'].includes(name) ? 'closed' : 'open' })),
+      actions: [
+        { name: 'refuse', from: ['new'], to: 'refused' }, { name: 'take', from: ['new'], to: 'work' },
+        { name: 'pause', from: ['work'], to: 'paused' }, { name: 'resume', from: ['paused'], to: 'work' },
+        { name: 'report', from: ['work'], to: 'check' }, { name: 'back', from: ['check'], to: 'work' },
+        { name: 'note', from: ['work'], to: null }, { name: 'close', from: ['check'], to: 'done' },
+      ],
+    });
+    expect(way).toEqual(['new', 'work', 'check', 'done']);
+  });
+});
