@@ -88,3 +88,5 @@ struct log_reader *log_reader_start(struct store *s, const struct log_reader_opt
 void log_reader_stop(struct log_reader *r); /* NULL is fine; waits for the callback to return */
 /* Waits until the reader has dealt with all records up to seq, or timeout; for tests and read-your-writes. */
 bool log_reader_wait(struct log_reader *r, uint64_t seq, int timeout_ms);
+/* Calls each for every reader that runs, with the last record that it has dealt with. */
+void log_readers_each(void (*each)(void *user, const char *name, uint64_t seq), void *user);

@@ -17,6 +17,9 @@ struct log_reader {
     bool stopping;
 };
 
+static GMutex running_lock;
+static GPtrArray *running; /* of struct log_reader * */
+
 static bool is_stopping(struct log_reader *r)
 {
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&r->lock);
@@ -94,6 +97,11 @@ struct log_reader *log_reader_start(struct store *s, const struct log_reader_opt
     g_mutex_init(&r->lock);
     g_cond_init(&r->moved);
     r->thread = g_thread_new(o->name, follow, r);
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&running_lock);
+    if (running == NULL) {
+        running = g_ptr_array_new();
+    }
+    g_ptr_array_add(running, r);
     return r;
 }
 
@@ -102,6 +110,9 @@ void log_reader_stop(struct log_reader *r)
     if (r == NULL) {
         return;
     }
+    g_mutex_lock(&running_lock);
+    g_ptr_array_remove(running, r);
+    g_mutex_unlock(&running_lock);
     g_mutex_lock(&r->lock);
     r->stopping = true;
     g_cond_broadcast(&r->moved);
@@ -120,4 +131,16 @@ bool log_reader_wait(struct log_reader *r, uint64_t seq, int timeout_ms)
     while (r->after < seq && g_cond_wait_until(&r->moved, &r->lock, until)) {
     }
     return r->after >= seq;
+}
+
+void log_readers_each(void (*each)(void *user, const char *name, uint64_t seq), void *user)
+{
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&running_lock);
+    for (guint i = 0; running != NULL && i < running->len; i++) {
+        struct log_reader *r = running->pdata[i];
+        g_mutex_lock(&r->lock);
+        uint64_t after = r->after;
+        g_mutex_unlock(&r->lock);
+        each(user, r->name, after);
+    }
 }

@@ -37,6 +37,17 @@ static int64_t resident_bytes(void)
     return (int64_t)pages * sysconf(_SC_PAGESIZE);
 }
 
+struct readers {
+    struct arena *a;
+    struct json *object;
+};
+
+static void add_reader(void *user, const char *name, uint64_t seq)
+{
+    struct readers *r = user;
+    json_set(r->a, r->object, name, json_int(r->a, (int64_t)seq));
+}
+
 static void get_health(struct request *r)
 {
     struct arena *a = request_arena(r);
@@ -44,6 +55,8 @@ static void get_health(struct request *r)
     json_add(o, "status", json_string(a, "ok"));
     json_add(o, "version", json_string(a, ZHONGSHU_VERSION));
     json_add(o, "logEnd", json_int(a, (int64_t)store_log_end(hub->store)));
+    struct readers readers = {.a = a, .object = json_add(o, "readers", json_object(a))};
+    log_readers_each(add_reader, &readers);
     reply_header(r, "Cache-Control", "no-store");
     reply_json(r, 200, o);
 }
