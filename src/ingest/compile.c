@@ -293,6 +293,7 @@ static struct compiled_input *compile(struct arena *a, const struct json *input)
     c->slots = arena_array(a, struct slot, attributes->length);
     for (const struct json *x = json_first(attributes); x != NULL; x = x->next) {
         compile_slot(&c->slots[c->slots_count++], a, x, input);
+        c->has_readings |= !c->slots[c->slots_count - 1].fixed;
     }
     c->known = json_streq(json_get(input, "on_unknown_field"), "reject") ? known_fields(c) : NULL;
     return c;

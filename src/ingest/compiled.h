@@ -63,6 +63,7 @@ struct topic_level {
 enum time_source { TIME_NONE, TIME_ARRIVAL, TIME_FIELDS };
 
 struct compiled_input {
+    bool has_readings; /* some attribute is not fixed */
     struct topic_level *levels;
     int levels_count; /* 0 = no topic */
     const struct template *id;

@@ -21,7 +21,8 @@ struct passage {
     const struct json *value; /* of {value} in a relationship's target */
     instant now;
     const char *observed; /* text, or NULL */
-    int attributes;
+    int readings;         /* attributes taken that carry the time of the message */
+    int fixed;            /* and those that do not change */
 };
 
 void mapped_add_fault(struct mapped *m, struct arena *a, const char *attribute, const char *en,
@@ -372,7 +373,8 @@ static void fill_slot(struct passage *p, const struct slot *s)
     if (instance == NULL) {
         return;
     }
-    p->attributes++;
+    p->readings += !s->fixed;
+    p->fixed += s->fixed;
     if (s->unit != NULL) {
         json_add(instance, "unitCode", json_stringn(p->arena, s->unit, s->unit_length));
     }
@@ -472,7 +474,8 @@ static void pass(struct passage *p)
     for (int i = 0; i < p->in->slots_count; i++) {
         fill_slot(p, &p->in->slots[i]);
     }
-    if (p->attributes == 0) {
+    /* What does not change (a name) is worth a message only where there is nothing else to read. */
+    if (p->readings == 0 && (p->fixed == 0 || p->in->has_readings)) {
         FAULT(p, NULL, "it holds no value that can be used", "其中没有可用的值");
     }
 }

@@ -123,6 +123,11 @@ static void other_kinds_of_values(void)
     check_message(
         INPUT("\"attributes\": {\"name\": {\"value\": \"text\", \"from\": \"station\", \"fixed\": true}}"),
         "{}", "{\"name\":{\"type\":\"Property\",\"value\":\"s1\"}}");
+    /* Beside a reading that is missing, what does not change is no news. */
+    check_message(
+        INPUT("\"attributes\": {\"name\": {\"value\": \"text\", \"from\": \"station\", \"fixed\": true},"
+              "\"pm25\": {\"from\": \"pm25\"}}"),
+        "{\"pm25\": null}", "refused | *: it holds no value that can be used");
     check_message(INPUT("\"attributes\": {\"gauge\": {\"from\": \"g\", \"relationship\": "
                         "\"urn:ngsi-ld:G:{area}-{value}\"}}"),
                   "{\"g\": \"7 号\"}",
