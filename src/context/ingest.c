@@ -352,9 +352,6 @@ static struct json *attribute(struct ingest *in, const struct json *v, int level
 
 static struct json *take_unit_code(struct ingest *in, enum attribute_kind kind, const struct json *m)
 {
-    if (is_deletion(in, m)) {
-        return json_alias(in->a, m);
-    }
     if (kind != KIND_PROPERTY && kind != KIND_LIST && kind != KIND_NONE) {
         REFUSE(in, "unitCode belongs to a Property only", "unitCode 只能用于 Property");
         return NULL;
@@ -405,8 +402,13 @@ static bool take_metadata(struct ingest *in, enum attribute_kind kind, const str
 {
     *ours = true;
     *out = NULL;
+    if ((KEY(m, "observedAt") || KEY(m, "unitCode")) && is_deletion(in, m)) {
+        *out =
+            (in->flags & INGEST_PARTIAL) != 0 ? json_alias(in->a, m) : NULL; /* else it just is not there */
+        return true;
+    }
     if (KEY(m, "observedAt")) {
-        *out = is_deletion(in, m) ? json_alias(in->a, m) : take_time(in, "observedAt", m);
+        *out = take_time(in, "observedAt", m);
         return *out != NULL;
     }
     if (KEY(m, "unitCode")) {
@@ -465,6 +467,10 @@ static bool take_sub_attribute(struct ingest *in, struct json *out, const struct
     if (sub == NULL) {
         error_prefix(in->e, "%.80s", m->key);
         return false;
+    }
+    if (level >= 0 && (in->flags & INGEST_NULLS) != 0 && (in->flags & INGEST_PARTIAL) == 0 &&
+        instance_is_null(sub)) {
+        return true; /* the attribute is replaced whole: what shall go just is not there */
     }
     in->renamed = in->renamed || name != m->key;
     if (in->renamed && !check_renamed(in, out, name, m)) {

@@ -154,24 +154,20 @@ struct json *instance_merge(struct arena *a, const struct json *old, const struc
 {
     const struct json *value = instance_value(given);
     enum attribute_kind kind = patched_kind(old, given, value);
-    if (old == NULL) {
-        return instance_copy(a, given, e);
-    }
-    if (kind != instance_kind(old)) {
+    if (old != NULL && kind != instance_kind(old)) {
         if (partial && instance_kind(given) != KIND_NONE) {
             error_set(e, ERROR_BAD_REQUEST_DATA, "the attribute is a %s; its kind cannot be changed to %s",
                       "该属性是 %s，不能改为 %s", kind_type(instance_kind(old)), kind_type(kind));
             return NULL;
         }
-        return instance_copy(a, given, e);
+        old = NULL;
     }
     const struct json *old_value = instance_value(old);
-    struct json *out = start_instance(a, kind);
-    if (value != NULL || old_value != NULL) {
-        struct json *merged = value == NULL ? json_alias(a, old_value)
-                              : partial     ? json_copy(a, value)
-                                            : merge_value(a, old_value, value);
-        json_add(out, kind_member(kind), merged);
+    if (value == NULL && old_value == NULL) {
+        return no_value(kind, e);
     }
+    struct json *out = start_instance(a, kind);
+    json_add(out, kind_member(kind),
+             value == NULL ? json_alias(a, old_value) : merge_value(a, partial ? NULL : old_value, value));
     return merge_members(a, out, old, given, partial, e) ? out : NULL;
 }

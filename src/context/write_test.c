@@ -206,6 +206,18 @@ static void test_partial(struct fixture *f, gconstpointer unused)
                     ERROR_BAD_REQUEST_DATA);
 }
 
+static void test_nulls_are_never_stored(struct fixture *f, gconstpointer unused)
+{
+    write_ok(f, CONTEXT_CREATE, "\"type\": \"T\", \"x\": {\"value\": 1, \"unitCode\": \"CEL\", \"s\": 1}");
+    write_ok(f, CONTEXT_UPDATE,
+             "\"x\": {\"value\": 2, \"unitCode\": \"urn:ngsi-ld:null\", \"s\": \"urn:ngsi-ld:null\"}");
+    write_ok(f, CONTEXT_MERGE,
+             "\"y\": {\"value\": {\"a\": \"urn:ngsi-ld:null\", \"b\": 1}, \"s\": \"urn:ngsi-ld:null\"}, "
+             "\"z\": \"urn:ngsi-ld:null\"");
+    assert_entity(
+        f, "{\"x\":{\"type\":\"Property\",\"value\":2},\"y\":{\"type\":\"Property\",\"value\":{\"b\":1}}}");
+}
+
 static void test_datasets(struct fixture *f, gconstpointer unused)
 {
     write_ok(f, CONTEXT_CREATE, "\"type\": \"T\", \"x\": 1");
@@ -403,6 +415,7 @@ int main(int argc, char **argv)
     TEST("replace", test_replace);
     TEST("merge", test_merge);
     TEST("partial", test_partial);
+    TEST("nulls", test_nulls_are_never_stored);
     TEST("datasets", test_datasets);
     TEST("missing", test_missing);
     TEST("keep-newer", test_keep_newer);
