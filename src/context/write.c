@@ -2,301 +2,9 @@
 /* Applies a validated fragment to an entity and appends the record of what changed to the log. */
 #include "context/write.h"
 
-#include <inttypes.h>
-#include <string.h>
-
 #include "base/limits.h"
 #include "context/digest.h"
-#include "context/entity.h"
-#include "context/entity_cache.h"
-#include "context/merge.h"
-
-/* Instances for the record, in the order in which they were written; those of one attribute come in a row. */
-struct written {
-    const struct json *named; /* the attribute */
-    const struct json *instance;
-    struct written *next;
-};
-struct written_list {
-    struct written *first, *last;
-    int count;
-};
-
-/* One write while it is being worked out. Nothing of it is seen before finish(). */
-struct writing {
-    struct entity_cache *cache;
-    struct txn *txn;
-    struct arena *arena; /* the cache's */
-    struct cached_entity *entry;
-    const struct write *how;
-    struct write_result *result;
-    struct arena *result_arena;
-    instant now;
-    struct json *next;         /* the new version */
-    struct json *cursor;       /* where the next attribute is looked for first: they come in the same order */
-    struct written_list attrs; /* what the record will say */
-    struct written_list late;  /* values older than the current ones, for the history only */
-    struct json *gone;         /* array of names */
-    struct json *made;         /* array of names of attributes that were not there before */
-    int changed;               /* STORE_… */
-    bool touched;              /* type or scope changed */
-    struct error *e;
-};
-
-static const char *dataset_of(const struct json *instance)
-{
-    const struct json *d = json_getn(instance, "datasetId", 9);
-    return json_is(d, JSON_STRING) ? d->string : NULL;
-}
-
-/* The member of the new version called as given is, from where the last one was found. */
-static struct json *find_member(struct writing *w, const struct json *given)
-{
-    for (struct json *m = w->cursor; m != NULL; m = m->next) {
-        if (m->key_length == given->key_length && memcmp(m->key, given->key, m->key_length) == 0) {
-            w->cursor = m->next;
-            return m;
-        }
-    }
-    return json_getn(w->next, given->key, given->key_length);
-}
-
-/* ---- one instance ---- */
-
-static bool is_older(const struct json *given, const struct json *old)
-{
-    const struct json *x = json_getn(given, "observedAt", 10);
-    const struct json *y = json_getn(old, "observedAt", 10);
-    instant tx, ty;
-    if (!json_is(x, JSON_STRING) || !json_is(y, JSON_STRING) ||
-        (x->length == y->length && memcmp(x->string, y->string, x->length) >= 0)) {
-        return false;
-    }
-    return instant_parse(x->string, x->length, NULL, &tx) && instant_parse(y->string, y->length, NULL, &ty) &&
-           tx < ty;
-}
-
-static bool is_time(const struct json *m)
-{
-    return (m->key_length == 9 && memcmp(m->key, "createdAt", 9) == 0) ||
-           (m->key_length == 10 && memcmp(m->key, "modifiedAt", 10) == 0);
-}
-
-/* Equal but for createdAt and modifiedAt. */
-static bool same_instance(const struct json *given, const struct json *old)
-{
-    uint32_t times = 0;
-    for (const struct json *m = old->first; m != NULL; m = m->next) {
-        const struct json *other = is_time(m) ? NULL : json_getn(given, m->key, m->key_length);
-        if (is_time(m)) {
-            times++;
-        } else if (other == NULL || !json_equal(m, other)) {
-            return false;
-        }
-    }
-    return given->length + times == old->length;
-}
-
-/* Sets the times of a new instance, whose predecessor is old or NULL. */
-static void stamp(struct writing *w, struct json *instance, const struct json *old)
-{
-    const struct json *created = json_getn(old, "createdAt", 9);
-    json_add(instance, "createdAt", json_int(w->arena, created != NULL ? created->integer : w->now));
-    json_add(instance, "modifiedAt", json_int(w->arena, w->now));
-}
-
-static void collect(struct writing *w, struct written_list *list, const struct json *named,
-                    const struct json *instance)
-{
-    struct written *one = arena_alloc(w->arena, sizeof *one);
-    *one = (struct written){named, instance, NULL};
-    if (list->first == NULL) {
-        list->first = one;
-    } else {
-        list->last->next = one;
-    }
-    list->last = one;
-    list->count++;
-}
-
-static void note(struct writing *w, struct json **list, const struct json *named, const char *dataset)
-{
-    if (*list == NULL) {
-        *list = json_array(w->arena);
-    }
-    json_append(*list, dataset != NULL ? json_printf(w->arena, "%s %s", named->key, dataset)
-                                       : json_stringn(w->arena, named->key, named->key_length));
-}
-
-/* ---- one attribute ---- */
-
-/* The instances that an attribute will have. */
-struct instances {
-    struct json **items;
-    int count;
-    bool changed;
-};
-
-static int find_instance(const struct instances *all, const char *dataset)
-{
-    for (int i = 0; i < all->count; i++) {
-        if (g_strcmp0(dataset_of(all->items[i]), dataset) == 0) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-static struct json *make_instance(struct writing *w, const struct json *old, const struct json *given)
-{
-    if (w->how->mode == CONTEXT_MERGE) {
-        return instance_merge(w->arena, old, given, (w->how->flags & WRITE_PARTIAL) != 0, w->e);
-    }
-    bool lasting = (w->how->flags & CONTEXT_LASTING) != 0 && json_getn(given, "type", 4) != NULL;
-    if (lasting && instance_value(given) != NULL) {
-        return json_alias(w->arena, given);
-    }
-    return instance_copy(w->arena, given, w->e);
-}
-
-static bool missing_instance(struct writing *w, const struct json *named)
-{
-    return error_set(w->e, ERROR_NOT_FOUND, "The entity %s has no such attribute or instance: %s",
-                     "实体 %s 没有该属性或实例：%s", w->entry->id, named->key);
-}
-
-static void skip(struct writing *w, const struct json *named)
-{
-    if (w->result->skipped == NULL) {
-        w->result->skipped = json_array(w->result_arena);
-    }
-    json_append(w->result->skipped, json_stringn(w->result_arena, named->key, named->key_length));
-}
-
-static bool apply_instance(struct writing *w, const struct json *named, struct instances *all,
-                           const struct json *given)
-{
-    const char *dataset = dataset_of(given);
-    int at = find_instance(all, dataset);
-    struct json *old = at >= 0 ? all->items[at] : NULL;
-    if (old == NULL && (w->how->flags & WRITE_INSTANCE_EXISTS) != 0) {
-        return missing_instance(w, named);
-    }
-    if (instance_is_null(given)) {
-        if (old != NULL) {
-            note(w, &w->gone, named, dataset);
-            all->items[at] = all->items[--all->count];
-            all->changed = true;
-        }
-        return true;
-    }
-    if (old != NULL && w->how->mode == CONTEXT_APPEND) {
-        skip(w, named);
-        return true;
-    }
-    if (old != NULL && (w->how->flags & CONTEXT_KEEP_NEWER) != 0 && is_older(given, old)) {
-        struct json *late = make_instance(w, NULL, given);
-        if (late != NULL) {
-            collect(w, &w->late, named, late);
-        }
-        return late != NULL;
-    }
-    if (old != NULL && (w->how->flags & CONTEXT_SKIP_EQUAL) != 0 && same_instance(given, old)) {
-        return true;
-    }
-    struct json *made = make_instance(w, old, given);
-    if (made == NULL) {
-        error_prefix(w->e, "%s", named->key);
-        return false;
-    }
-    collect(w, &w->attrs, named, made);
-    stamp(w, made, old);
-    all->items[at >= 0 ? at : all->count++] = made;
-    all->changed = true;
-    return true;
-}
-
-/* Makes slot (a node of the new version) hold these instances; an array when there are several. */
-static void store_instances(struct writing *w, struct json *slot, const struct instances *all)
-{
-    struct json *next = slot->next;
-    const char *key = slot->key;
-    uint32_t key_length = slot->key_length;
-    if (all->count == 1) {
-        *slot = *all->items[0];
-    } else {
-        struct json *array = json_array(w->arena);
-        for (int i = 0; i < all->count; i++) {
-            struct json *item = json_alias(w->arena, all->items[i]);
-            item->key = NULL;
-            item->key_length = 0;
-            json_append(array, item);
-        }
-        *slot = *array;
-    }
-    slot->next = next;
-    slot->key = key;
-    slot->key_length = key_length;
-}
-
-/* CONTEXT_REPLACE: instances that are not given are gone. */
-static void drop_instances(struct writing *w, const struct json *given, struct instances *all)
-{
-    for (int i = all->count - 1; i >= 0; i--) {
-        const char *dataset = dataset_of(all->items[i]);
-        if (instance_find(given, dataset) == NULL) {
-            note(w, &w->gone, given, dataset);
-            all->items[i] = all->items[--all->count];
-            all->changed = true;
-        }
-    }
-}
-
-static bool apply_attribute(struct writing *w, const struct json *given)
-{
-    struct json *slot = find_member(w, given);
-    uint32_t most = (slot != NULL && slot->type == JSON_ARRAY ? slot->length : 1) +
-                    (given->type == JSON_ARRAY ? given->length : 1);
-    struct instances all = {arena_alloc(w->arena, most * sizeof(struct json *)), 0, false};
-    for (const struct json *i = slot != NULL ? instance_first(slot) : NULL; i != NULL;
-         i = instance_next(slot, i)) {
-        all.items[all.count++] = (struct json *)i;
-    }
-    if (slot != NULL && all.count == 1) { /* the slot itself is overwritten below */
-        all.items[0] = json_alias(w->arena, all.items[0]);
-    }
-    const struct json *before = all.count == 1 ? instance_value(all.items[0]) : NULL;
-    for (const struct json *i = instance_first(given); i != NULL; i = instance_next(given, i)) {
-        if (!apply_instance(w, given, &all, i)) {
-            return false;
-        }
-    }
-    if (slot != NULL && w->how->mode == CONTEXT_REPLACE) {
-        drop_instances(w, given, &all);
-    }
-    if (!all.changed) {
-        return true;
-    }
-    if (given->key_length == 8 && memcmp(given->key, "location", 8) == 0 &&
-        (all.count != 1 || before == NULL || !json_equal(before, instance_value(all.items[0])))) {
-        w->changed |= STORE_BOX; /* it has moved */
-    }
-    if (all.count == 0) {
-        json_remove(w->next, given->key);
-        w->cursor = NULL;
-        return true;
-    }
-    if (slot == NULL) {
-        slot = json_null(w->arena);
-        slot->key = arena_strndup(w->arena, given->key, given->key_length);
-        slot->key_length = given->key_length;
-        json_append(w->next, slot);
-        note(w, &w->made, given, NULL);
-        w->cursor = NULL;
-    }
-    store_instances(w, slot, &all);
-    return true;
-}
+#include "context/writing.h"
 
 /* ---- the entity ---- */
 
@@ -389,7 +97,7 @@ static void drop_the_rest(struct writing *w, const struct json *fragment)
     const struct json *old = w->entry->entity;
     for (const struct json *m = old->first; m != NULL; m = m->next) {
         if (entity_is_attribute(m) && json_getn(fragment, m->key, m->key_length) == NULL) {
-            note(w, &w->gone, m, NULL);
+            writing_note(w, &w->gone, m, NULL);
             json_remove(w->next, m->key);
             w->changed |= strcmp(m->key, "location") == 0 ? STORE_BOX : 0;
         }
@@ -413,7 +121,7 @@ static bool apply_members(struct writing *w, const struct json *fragment)
         apply_scope(w, scopes);
     }
     for (const struct json *m = fragment->first; m != NULL; m = m->next) {
-        if (entity_is_attribute(m) && !apply_attribute(w, m)) {
+        if (entity_is_attribute(m) && !writing_attribute(w, m)) {
             return false;
         }
     }
@@ -421,73 +129,6 @@ static bool apply_members(struct writing *w, const struct json *fragment)
 }
 
 /* ---- the record ---- */
-
-static void write_member(GString *out, const char *name, const struct json *value)
-{
-    if (value != NULL) {
-        g_string_append_printf(out, ",\"%s\":", name);
-        json_write(out, value);
-    }
-}
-
-static void start_record(GString *out, const char *op, const char *id, const struct json *types, instant now)
-{
-    g_string_append(out, "{\"op\":\"");
-    g_string_append(out, op);
-    g_string_append(out, "\",\"id\":");
-    json_write_string(out, id, strlen(id));
-    write_member(out, "type", types);
-    g_string_append_printf(out, ",\"at\":%" PRId64, now);
-}
-
-static uint64_t end_record(struct txn *t, GString *out, const char *by)
-{
-    if (by != NULL) {
-        g_string_append(out, ",\"by\":");
-        json_write_string(out, by, strlen(by));
-    }
-    g_string_append_c(out, '}');
-    return txn_log(t, out->str, out->len);
-}
-
-/* An instance without createdAt and modifiedAt. */
-static void write_instance(GString *out, const struct json *instance)
-{
-    char before = '{';
-    for (const struct json *m = instance->first; m != NULL; m = m->next) {
-        if (!is_time(m)) {
-            g_string_append_c(out, before);
-            json_write_string(out, m->key, m->key_length);
-            g_string_append_c(out, ':');
-            json_write(out, m);
-            before = ',';
-        }
-    }
-    g_string_append_c(out, '}');
-}
-
-static void write_attrs(GString *out, const struct written_list *list)
-{
-    g_string_append(out, ",\"attrs\":{");
-    for (const struct written *w = list->first, *next; w != NULL; w = next) {
-        if (w != list->first) {
-            g_string_append_c(out, ',');
-        }
-        json_write_string(out, w->named->key, w->named->key_length);
-        g_string_append_c(out, ':');
-        bool several = w->next != NULL && w->next->named == w->named;
-        for (next = w; next != NULL && next->named == w->named; next = next->next) {
-            if (several) {
-                g_string_append_c(out, next == w ? '[' : ',');
-            }
-            write_instance(out, next->instance);
-        }
-        if (several) {
-            g_string_append_c(out, ']');
-        }
-    }
-    g_string_append_c(out, '}');
-}
 
 /* Refuses an entity that has grown too long. size is a cheap upper bound; only beyond it the text is counted.
  */
@@ -516,27 +157,27 @@ static bool log_change(struct writing *w, bool created)
 {
     GString *out = entity_cache_text(w->cache);
     const struct json *types = json_getn(w->next, "type", 4);
-    start_record(out, created ? "create" : "update", w->entry->id, types, w->now);
-    write_attrs(out, &w->attrs);
-    write_member(out, "gone", w->gone);
+    record_start(out, created ? "create" : "update", w->entry->id, types, w->now);
+    record_attrs(out, &w->attrs);
+    record_member(out, "gone", w->gone);
     if (!created) {
-        write_member(out, "made", w->made);
+        record_member(out, "made", w->made);
     }
     digest_entity(out, w->next);
     if (!check_size(w, out->len)) {
         return false;
     }
-    w->result->seq = end_record(w->txn, out, w->how->by);
+    w->result->seq = record_end(w->txn, out, w->how->by);
     return true;
 }
 
 static void log_late(struct writing *w)
 {
     GString *out = entity_cache_text(w->cache);
-    start_record(out, "update", w->entry->id, json_getn(w->entry->entity, "type", 4), w->now);
-    write_attrs(out, &w->late);
+    record_start(out, "update", w->entry->id, json_getn(w->entry->entity, "type", 4), w->now);
+    record_attrs(out, &w->late);
     g_string_append(out, ",\"late\":true");
-    w->result->seq = end_record(w->txn, out, w->how->by);
+    w->result->seq = record_end(w->txn, out, w->how->by);
 }
 
 /* ---- all of it ---- */
@@ -652,8 +293,8 @@ bool entity_delete(struct txn *t, const char *id, const struct write *how, uint6
         return false;
     }
     GString *out = entity_cache_text(cache);
-    start_record(out, "delete", id, json_get(old, "type"), txn_now(t));
-    uint64_t record = end_record(t, out, how->by);
+    record_start(out, "delete", id, json_get(old, "type"), txn_now(t));
+    uint64_t record = record_end(t, out, how->by);
     if (seq != NULL) {
         *seq = record;
     }

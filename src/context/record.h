@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records of the change log, as store/store.h describes them, written piece by piece. */
+#pragma once
+
+#include <glib.h>
+
+#include "context/context.h"
+
+/* Instances for the record, in the order in which they were written; those of one attribute come in a row. */
+struct written {
+    const struct json *named; /* the attribute */
+    const struct json *instance;
+    struct written *next;
+};
+struct written_list {
+    struct written *first, *last;
+    int count;
+};
+/* {"op": …, "id": …, "type": …, "at": … */
+void record_start(GString *out, const char *op, const char *id, const struct json *types, instant at);
+void record_attrs(GString *out, const struct written_list *list);
+/* A further member; nothing when value is NULL. */
+void record_member(GString *out, const char *name, const struct json *value);
+/* … "by": …} and into the log. Returns its number. */
+uint64_t record_end(struct txn *t, GString *out, const char *by);
+
+/* createdAt or modifiedAt: in an instance as stored, but not in a record. */
+bool is_time_member(const struct json *m);
