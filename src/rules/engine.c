@@ -25,21 +25,26 @@ struct engine *engine_new(struct rule_set *rules)
     return e;
 }
 
-void engine_free(struct engine *e)
+struct rule_set *engine_dissolve(struct engine *e)
 {
-    if (e == NULL) {
-        return;
-    }
+    struct rule_set *rules = e->rules;
     for (int i = 0; i < e->rules->count; i++) {
         g_array_unref(e->runs[i].timers);
     }
     subjects_free(e->subjects);
     g_free(e->runs);
     g_free(e->marks);
-    rule_set_free(e->rules);
     g_ptr_array_unref(e->changes);
     arena_free(e->out);
     g_free(e);
+    return rules;
+}
+
+void engine_free(struct engine *e)
+{
+    if (e != NULL) {
+        rule_set_free(engine_dissolve(e));
+    }
 }
 
 const struct rule_set *engine_rules(const struct engine *e)
@@ -75,7 +80,7 @@ int engine_active_count(const struct engine *e)
 
 int engine_subject_count(const struct engine *e)
 {
-    return (int)(e->subjects->all->len - e->subjects->free_numbers->len);
+    return (int)e->subjects->all->len - g_tree_nnodes(e->subjects->free_numbers);
 }
 
 int engine_dirty(const struct engine *e)

@@ -35,6 +35,8 @@ struct alarm_change {
 /* Takes the set over. */
 struct engine *engine_new(struct rule_set *rules);
 void engine_free(struct engine *e); /* NULL is fine */
+/* Frees the engine but gives its rules back. */
+struct rule_set *engine_dissolve(struct engine *e);
 const struct rule_set *engine_rules(const struct engine *e);
 
 /* Deals with one log record (store/store.h). Records with seq <= engine_seq are ignored. */

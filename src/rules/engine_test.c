@@ -484,6 +484,122 @@ static void test_damaged_snapshots(void)
     engine_free(e);
 }
 
+/* ---- a long log, with snapshots of what changed ---- */
+
+static const char many_rules[] =
+    "{\"name\":\"t\",\"type\":\"Station\"," TEXTS
+    "\"severity\":[{\"when\":\"pm25 > 90\",\"severity\":\"red\"},{\"severity\":\"blue\"}],\"when\":\"pm25 > "
+    "street.limit\",\"clear\":\"pm25 < 30\",\"for\":\"2m\"},"
+    "{\"name\":\"r\",\"kind\":\"rate\",\"type\":\"Station\"," TEXTS
+    "\"severity\":\"red\",\"attribute\":\"pm25\",\"per\":\"5m\",\"above\":60,\"below\":-90},"
+    "{\"name\":\"s\",\"kind\":\"stuck\",\"type\":\"Station\"," TEXTS
+    "\"severity\":\"red\",\"attribute\":\"wind\",\"for\":\"3m\"},"
+    "{\"name\":\"a\",\"kind\":\"absence\",\"type\":\"Station\"," TEXTS
+    "\"severity\":\"red\",\"for\":\"5m\",\"clock\":\"event\"},"
+    "{\"name\":\"c\",\"kind\":\"count\",\"type\":\"Station\"," TEXTS
+    "\"severity\":\"red\",\"of\":\"pm10 > 80\",\"within\":\"10m\",\"at_least\":3}";
+
+static char *random_line(GRand *chance, int minute)
+{
+    static const char *const words[] = {"'N", "'S"};
+    int station = g_rand_int_range(chance, 0, 150), what = g_rand_int_range(chance, 0, 20);
+    g_autofree char *time = g_strdup_printf("%02d:%02d", minute / 60, minute % 60);
+    if (what == 0) {
+        return g_strdup_printf("%s s%d Station delete", time, station);
+    }
+    if (what == 1) {
+        return g_strdup_printf("%s street%d Street limit=%d", time, station % 4,
+                               g_rand_int_range(chance, 40, 99));
+    }
+    if (what == 2) {
+        return g_strdup_printf("%s s%d Station street=@street%d", time, station,
+                               g_rand_int_range(chance, 0, 6));
+    }
+    return g_strdup_printf("%s s%d Station pm25=%d pm10=%d wind=%s%s", time, station,
+                           g_rand_int_range(chance, 0, 120), g_rand_int_range(chance, 0, 120),
+                           words[g_rand_int_range(chance, 0, 2)], what < 12 ? " street=@street1" : "");
+}
+
+/* Keeps the pages of a save as a disk would. */
+static void save_to(struct engine *e, GString *head, GHashTable *disk)
+{
+    g_autoptr(GArray) pages = g_array_new(FALSE, FALSE, sizeof(struct engine_page));
+    g_string_truncate(head, 0);
+    engine_save(e, false, head, pages);
+    for (guint i = 0; i < pages->len; i++) {
+        struct engine_page *page = &g_array_index(pages, struct engine_page, i);
+        g_hash_table_replace(disk, GUINT_TO_POINTER(page->number),
+                             g_bytes_new(page->data->str, page->data->len));
+    }
+    engine_pages_clear(pages);
+}
+
+static struct engine *load_from(const GString *head, GHashTable *disk)
+{
+    g_autoptr(GArray) pages = g_array_new(FALSE, FALSE, sizeof(struct engine_page));
+    GHashTableIter i;
+    void *number, *bytes;
+    g_hash_table_iter_init(&i, disk);
+    while (g_hash_table_iter_next(&i, &number, &bytes)) {
+        gsize length;
+        const char *data = g_bytes_get_data(bytes, &length);
+        struct engine_page page = {GPOINTER_TO_UINT(number), g_string_new_len(data, (gssize)length)};
+        g_array_append_val(pages, page);
+    }
+    struct engine *e = engine_of(many_rules);
+    struct page_list list = {pages, 0};
+    struct error error = {0};
+    g_assert_true(engine_restore(e, head->str, head->len, next_page, &list, NULL, &error));
+    engine_pages_clear(pages);
+    return e;
+}
+
+/* Runs the log; with crashes, it is saved now and then, crashes now and then, and goes on from the last save.
+ * What comes out again after a crash is written once, as the alarms' sourceSeq makes sure of. */
+static char *run_long(GPtrArray *records, bool crashes)
+{
+    g_autoptr(GRand) chance = g_rand_new_with_seed(5);
+    g_autoptr(GHashTable) disk = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_bytes_unref);
+    g_autoptr(GString) head = g_string_new(NULL);
+    GString *all = g_string_new(NULL);
+    struct engine *e = engine_of(many_rules);
+    guint written = 0;
+    save_to(e, head, disk);
+    for (guint i = 0; i < records->len;) {
+        g_autoptr(GString) out = g_string_new(NULL);
+        feed_json(e, i + 1, g_ptr_array_index(records, i));
+        tell(e, out);
+        if (i >= written) {
+            g_string_append(all, out->str);
+            written = i + 1;
+        }
+        i++;
+        if (crashes && g_rand_int_range(chance, 0, 40) == 0) {
+            save_to(e, head, disk);
+        }
+        if (crashes && g_rand_int_range(chance, 0, 90) == 0) {
+            engine_free(e);
+            e = load_from(head, disk);
+            i = (guint)engine_seq(e);
+        }
+    }
+    engine_free(e);
+    return g_string_free(all, FALSE);
+}
+
+static void test_long_log(void)
+{
+    g_autoptr(GRand) chance = g_rand_new_with_seed(4);
+    g_autoptr(GPtrArray) records = g_ptr_array_new_with_free_func(g_free);
+    for (int i = 0; i < 6000; i++) {
+        g_autofree char *line = random_line(chance, i / 150 * 2);
+        g_ptr_array_add(records, record_of(line));
+    }
+    g_autofree char *plain = run_long(records, false), *crashed = run_long(records, true);
+    g_assert_cmpuint(strlen(plain), >, 100000);
+    g_assert_cmpstr(plain, ==, crashed);
+}
+
 /* ---- mistakes in packs ---- */
 
 static void expect_mistake(const char *rule, const char *part)
@@ -624,6 +740,7 @@ int main(int argc, char **argv)
     g_test_add_func("/rules/changed-rules", test_changed_rules);
     g_test_add_func("/rules/reading-and-message", test_reading_and_message);
     g_test_add_func("/rules/damaged-snapshots", test_damaged_snapshots);
+    g_test_add_func("/rules/long-log", test_long_log);
     g_test_add_func("/rules/mistakes", test_mistakes);
     g_test_add_func("/rules/speed", test_speed);
     return g_test_run();

@@ -410,20 +410,25 @@ static bool restore_from_store(struct engine *engine, bool *found, bool *changed
     return ok;
 }
 
-/* An engine for these rules that stands where the last one stopped. */
-static struct engine *engine_at_start(struct rule_set *rules, bool *changed, struct error *e)
+/* An engine for these rules that stands where the last one stopped. Without a snapshot that can be read it
+ * begins where the log begins, or where the last one stood with nothing but the entities' present values. */
+static struct engine *engine_at_start(struct rule_set *rules, bool *changed)
 {
     struct engine *engine = engine_new(rules);
+    struct error e = {0};
     bool found;
     *changed = true;
-    if (!restore_from_store(engine, &found, changed, e)) {
-        engine_free(engine);
-        return NULL;
+    if (!restore_from_store(engine, &found, changed, &e)) {
+        log_failure("rules", "begin without the memory of the last run", &e);
+        engine = engine_new(engine_dissolve(engine));
+        *changed = true;
     }
-    if (!found) {
+    if (engine_seq(engine) == 0) {
         uint64_t first = store_log_start(run.hub->store);
-        engine_set_seq(engine, first > 0 ? first - 1 : 0);
-    } else {
+        view_auto v = view_begin(run.hub->store);
+        engine_set_seq(engine, MAX(view_cursor(v, "rules"), first > 0 ? first - 1 : 0));
+    }
+    if (found) {
         run.silence_from = instant_now() + GRACE_SECONDS * INSTANT_SECOND;
     }
     return engine;
@@ -503,10 +508,7 @@ static bool start(struct hub *h, struct error *e)
     counters_register(counters, G_N_ELEMENTS(counters));
     struct rule_set *rules = run.loaded != NULL ? g_steal_pointer(&run.loaded) : no_rules();
     run.silence_from = 0;
-    run.engine = engine_at_start(rules, &changed, e);
-    if (run.engine == NULL) {
-        return false;
-    }
+    run.engine = engine_at_start(rules, &changed);
     run.saved = engine_seq(run.engine);
     run.saved_at = g_get_monotonic_time();
     run.reconcile = changed;

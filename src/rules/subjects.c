@@ -266,13 +266,19 @@ static void subject_free(void *data)
     g_free(subject);
 }
 
+static gint by_number(gconstpointer a, gconstpointer b)
+{
+    guint x = GPOINTER_TO_UINT(a), y = GPOINTER_TO_UINT(b);
+    return x < y ? -1 : x > y;
+}
+
 struct subjects *subjects_new(const struct rule_set *rules)
 {
     struct subjects *s = g_new0(struct subjects, 1);
     s->rules = rules;
     s->by_id = g_hash_table_new(g_str_hash, g_str_equal);
     s->all = g_ptr_array_new_with_free_func(subject_free);
-    s->free_numbers = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    s->free_numbers = g_tree_new(by_number);
     s->slots = g_hash_table_new(g_str_hash, g_str_equal);
     s->slot_names = g_ptr_array_new_with_free_func(g_free);
     s->classes = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, class_free);
@@ -298,7 +304,7 @@ void subjects_free(struct subjects *s)
     g_hash_table_unref(s->seen_names);
     g_hash_table_unref(s->slots);
     g_ptr_array_unref(s->slot_names);
-    g_array_unref(s->free_numbers);
+    g_tree_unref(s->free_numbers);
     g_free(s->slot_flags);
     g_free(s);
 }
@@ -364,16 +370,27 @@ struct subject *subjects_add_at(struct subjects *s, const char *id, uint32_t num
     return subject;
 }
 
+static uint32_t take_number(struct subjects *s)
+{
+    GTreeNode *lowest = g_tree_node_first(s->free_numbers);
+    if (lowest == NULL) {
+        return s->all->len;
+    }
+    void *key = g_tree_node_key(lowest);
+    g_tree_remove(s->free_numbers, key);
+    return GPOINTER_TO_UINT(key) - 1;
+}
+
+static void free_number(struct subjects *s, uint32_t number)
+{
+    g_tree_insert(s->free_numbers, GUINT_TO_POINTER(number + 1), NULL);
+}
+
 struct subject *subjects_add(struct subjects *s, const char *id, struct class *class)
 {
     struct subject *subject = subjects_find(s, id);
     if (subject == NULL) {
-        uint32_t number = s->all->len;
-        if (s->free_numbers->len > 0) {
-            number = g_array_index(s->free_numbers, uint32_t, s->free_numbers->len - 1);
-            g_array_set_size(s->free_numbers, s->free_numbers->len - 1);
-        }
-        subject = subjects_add_at(s, id, number);
+        subject = subjects_add_at(s, id, take_number(s));
         subject_touch(s, subject);
     }
     if (class != NULL && subject->class != class) {
@@ -478,8 +495,7 @@ void subjects_relink(struct subjects *s)
     for (guint n = 0; n < count; n++) {
         struct subject *subject = g_ptr_array_index(s->all, n);
         if (subject == NULL) {
-            uint32_t number = n;
-            g_array_append_val(s->free_numbers, number);
+            free_number(s, n);
         }
     }
     for (guint n = 0; n < count; n++) {
@@ -508,7 +524,7 @@ void subjects_remove(struct subjects *s, struct subject *subject)
     subject->generation = ++s->generations;
     if (subject->dependents == NULL || subject->dependents->len == 0) {
         g_hash_table_remove(s->by_id, subject->id);
-        g_array_append_val(s->free_numbers, subject->number);
+        free_number(s, subject->number);
         uint32_t number = subject->number;
         subject_free(subject);
         g_ptr_array_index(s->all, number) = NULL;

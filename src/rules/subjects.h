@@ -87,9 +87,10 @@ struct subject {
 
 struct subjects {
     const struct rule_set *rules;
-    GHashTable *by_id; /* id → struct subject */
-    GPtrArray *all;    /* by number; NULL where free */
-    GArray *free_numbers;
+    GHashTable *by_id;   /* id → struct subject */
+    GPtrArray *all;      /* by number; NULL where free */
+    GTree *free_numbers; /* number + 1; the lowest is taken first, so that numbers are the same after a
+                            restart */
     uint32_t generations;
     GHashTable *slots; /* attribute name → slot + 1 */
     GPtrArray *slot_names;
