@@ -485,6 +485,7 @@ void tables_check(const struct pack *p, const struct json *section, const struct
 /* Tables of other packs are looked up, and their own mistakes reported elsewhere. */
 static void say_nothing(struct pack_report *r, const struct json *where, const char *en, const char *zh, ...)
 {
+    r->mistakes++;
 }
 
 void indexes_check(const struct pack *p, const struct json *section, const struct pack *const *all,
