@@ -107,6 +107,9 @@ def test_datasets(station):
     assert station.post(f"{E}/{ID}/attrs", {"x": many}).status == 204
     assert station.entity(ID)["x"] == many
     assert simplified(station)["x"] == {"dataset": {"@none": 1, "urn:d:2": 2, "urn:d:3": 3}}
+    assert station.get(f"{E}/{ID}?datasetId=urn:d:2,urn:d:3&attrs=x").json["x"] == many[1:]
+    default = station.get(f"{E}/{ID}?datasetId=@none&options=keyValues").json
+    assert default["x"] == 1 and default["name"] == "七星岗"
     attr = f"{E}/{ID}/attrs/x"
     assert station.patch(attr, {"value": 9, "datasetId": "urn:d:2"}).status == 204
     assert station.delete(attr + "?datasetId=urn:d:3").status == 204

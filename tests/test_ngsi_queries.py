@@ -96,7 +96,7 @@ def test_moved_and_rescoped(gauges):
 
 @pytest.mark.parametrize("parameters, status", [
     ({}, 400), ({"type": "Gauge", "nonsense": "1"}, 400), ({"q": "level>>1"}, 400), ({"type": "Gauge", "limit": "-1"}, 400),
-    ({"type": "Gauge", "limit": "100000"}, 400), ({"type": "Gauge", "limit": "0"}, 400), ({"type": "(A;"}, 400),
+    ({"type": "Gauge", "limit": "100000"}, 403), ({"type": "Gauge", "limit": "0"}, 400), ({"type": "(A;"}, 400),
     ({"id": "no uri"}, 400), ({"idPattern": "(", "type": "Gauge"}, 400), ({"type": "Gauge", "options": "fast"}, 400),
     ({"type": "Gauge", "format": "xml"}, 400), ({"georel": "near;maxDistance==5"}, 400), ({"scopeQ": "//"}, 400),
     ({"georel": "near;maxDistance==5", "geometry": "Point", "coordinates": "[500,0]"}, 400),

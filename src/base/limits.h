@@ -25,5 +25,14 @@ enum {
     LIMIT_PACK_NODES = 100000,      /* nodes of one YAML file, aliases expanded */
     LIMIT_TEXT = 20000,             /* bytes of one comment or form field */
     LIMIT_TEMPORAL_POINTS = 100000, /* instances in one temporal answer */
+    LIMIT_TYPES = 100,              /* types of one entity, scopes of one entity */
+    LIMIT_ATTRIBUTE_DEPTH = 5,      /* levels of attributes of attributes */
+    LIMIT_QUERY_IDS = 1000,         /* ids in one query */
+    LIMIT_SELECTORS = 100,          /* elements of "entities" in one query */
+    LIMIT_PATTERN = 500,            /* bytes of one idPattern */
+    LIMIT_CONTEXTS = 1000,          /* hosted @contexts */
+    LIMIT_CONTEXT_LENGTH = 1 << 20, /* bytes of one hosted @context */
+    LIMIT_CONTEXT_TERMS = 20000,    /* terms of one @context */
+    LIMIT_CONTEXT_PARTS = 100,      /* elements of one @context array */
     LIMIT_REJECTIONS = 1000000,     /* rejected messages and rows kept; the oldest go first */
 };

@@ -375,6 +375,24 @@ bool call_projection(struct call *c, const char *pick, const char *attrs, struct
     return true;
 }
 
+bool call_datasets(struct call *c, const char *text, struct render *out, struct error *e)
+{
+    g_auto(GStrv) parts = g_strsplit(text != NULL ? text : "", ",", LIMIT_QUERY_IDS);
+    guint n = g_strv_length(parts);
+    if (text == NULL) {
+        return true;
+    }
+    const char **datasets = arena_array(c->arena, const char *, n + 1);
+    for (guint i = 0; i < n; i++) {
+        datasets[i] = arena_strdup(c->arena, parts[i]);
+        if (strcmp(parts[i], "@none") != 0 && !ingest_uri("datasetId", parts[i], strlen(parts[i]), e)) {
+            return false;
+        }
+    }
+    out->datasets = datasets;
+    return true;
+}
+
 bool call_render(struct call *c, struct render *out, struct error *e)
 {
     struct request *r = c->request;
@@ -392,7 +410,8 @@ bool call_render(struct call *c, struct render *out, struct error *e)
     if (geometry != NULL && (out->geometry_property = ingest_name(c->arena, c->ctx, geometry, e)) == NULL) {
         return false;
     }
-    return call_projection(c, request_query(r, "pick"), request_query(r, "attrs"), out, e);
+    return call_datasets(c, request_query(r, "datasetId"), out, e) &&
+           call_projection(c, request_query(r, "pick"), request_query(r, "attrs"), out, e);
 }
 
 static const char *context_link(struct call *c)

@@ -71,6 +71,8 @@ bool call_render(struct call *c, struct render *out, struct error *e);
  * NULL. */
 bool call_projection(struct call *c, const char *pick, const char *attrs, struct render *out,
                      struct error *e);
+/* Sets the datasetIds to show from a comma-separated list; text may be NULL. */
+bool call_datasets(struct call *c, const char *text, struct render *out, struct error *e);
 /* The "@context" to write for media types that carry it; NULL when the Link header does. */
 const struct json *call_context_member(struct call *c);
 /* Replies text in the media type asked for, with the Link to the @context. links are further Link values, or

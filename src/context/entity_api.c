@@ -309,18 +309,19 @@ void serve_create_entity(struct request *r)
 void serve_query_entities(struct request *r)
 {
     static const char *const parameters[] = {
-        "id",          "idPattern",        "type",   "q",       "georel", "geometry",
-        "coordinates", "geoproperty",      "scopeQ", "attrs",   "pick",   "omit",
-        "limit",       "offset",           "count",  "options", "format", "lang",
-        "local",       "geometryProperty", NULL};
+        "id",          "idPattern", "type",      "q",      "georel", "geometry", "coordinates",
+        "geoproperty", "scopeQ",    "datasetId", "attrs",  "pick",   "omit",     "limit",
+        "offset",      "count",     "options",   "format", "lang",   "local",    "geometryProperty",
+        NULL};
     static const struct operation o = {query_entities, parameters, read_options, true};
     call_serve(r, &o);
 }
 
 void serve_retrieve_entity(struct request *r)
 {
-    static const char *const parameters[] = {"attrs", "pick", "omit",  "options",          "format",
-                                             "lang",  "type", "local", "geometryProperty", NULL};
+    static const char *const parameters[] = {"datasetId", "attrs", "pick", "omit",  "options",
+                                             "format",    "lang",  "type", "local", "geometryProperty",
+                                             NULL};
     static const struct operation o = {retrieve_entity, parameters, read_options, true};
     call_serve(r, &o);
 }

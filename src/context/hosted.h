@@ -2,13 +2,10 @@
 /* The @contexts that the hub itself keeps and serves (5.13): nothing is ever fetched from elsewhere. */
 #pragma once
 
+#include "base/limits.h"
 #include "context/ld_context.h"
 #include "store/store.h"
 
-enum {
-    LIMIT_CONTEXTS = 1000,              /* hosted @contexts */
-    LIMIT_CONTEXT_LENGTH = 1024 * 1024, /* bytes of one */
-};
 /* The space of keys and values they live in: key is the id, or the URL that it stands for. Value: {"url": …,
  * "kind": "Hosted"|"Cached", "createdAt": µs, "body": {"@context": …}}. */
 #define HOSTED_SPACE "context.hosted"

@@ -57,8 +57,8 @@ static struct json *take_scope(struct ingest *in, const struct json *v)
     if (ingest_is_deletion(in, v)) {
         return list;
     }
-    if (v->type == JSON_ARRAY && (v->length == 0 || v->length > MAX_SCOPES)) {
-        REFUSE(in, "scope: between 1 and %d paths are needed", "scope：需要 1 至 %d 个路径", MAX_SCOPES);
+    if (v->type == JSON_ARRAY && (v->length == 0 || v->length > LIMIT_TYPES)) {
+        REFUSE(in, "scope: between 1 and %d paths are needed", "scope：需要 1 至 %d 个路径", LIMIT_TYPES);
         return NULL;
     }
     for (const struct json *c = v->type == JSON_ARRAY ? v->first : v; c != NULL;
@@ -85,7 +85,7 @@ static bool take_head(struct ingest *in, struct json *out, const struct members 
         return REFUSE(in, "the entity needs a \"type\"", "实体需要“type”");
     }
     if (m->type != NULL) {
-        struct json *types = ingest_names(in, m->type, MAX_TYPES);
+        struct json *types = ingest_names(in, m->type, LIMIT_TYPES);
         if (types == NULL) {
             error_prefix(in->e, "type");
             return false;

@@ -48,7 +48,7 @@ static bool take_metadata(struct ingest *in, enum attribute_kind kind, const str
         return *out != NULL;
     }
     if (KEY(m, "objectType") || KEY(m, "valueType")) {
-        *out = ingest_names(in, m, MAX_TYPES);
+        *out = ingest_names(in, m, LIMIT_TYPES);
         return *out != NULL;
     }
     if (KEY(m, "expiresAt")) {
@@ -83,9 +83,9 @@ static bool check_renamed(struct ingest *in, const struct json *out, const char 
 
 bool ingest_member(struct ingest *in, struct json *out, const struct json *m, int level)
 {
-    if (level >= MAX_SUB_ATTRIBUTES) {
+    if (level >= LIMIT_ATTRIBUTE_DEPTH) {
         return REFUSE(in, "attributes of attributes go at most %d levels deep", "属性的子属性最多 %d 层",
-                      MAX_SUB_ATTRIBUTES);
+                      LIMIT_ATTRIBUTE_DEPTH);
     }
     const char *name = ingest_expand(in, m->key, m->key_length);
     struct json *sub = name != NULL ? attribute(in, m, level + 1) : NULL;

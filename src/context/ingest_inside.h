@@ -9,11 +9,8 @@
 #include "context/ingest.h"
 
 enum {
-    MAX_SUB_ATTRIBUTES = 5, /* levels of attributes of attributes */
-    MAX_UNIT_CODE = 64,     /* bytes */
-    MAX_SCOPE = 1024,       /* bytes of one scope */
-    MAX_SCOPES = 100,
-    MAX_TYPES = 100,
+    MAX_UNIT_CODE = 64, /* bytes */
+    MAX_SCOPE = 1024,   /* bytes of one scope */
 };
 
 struct ingest {

@@ -16,11 +16,6 @@
 #define LD_CORE_VOCABULARY "https://uri.etsi.org/ngsi-ld/"
 #define LD_DEFAULT_VOCABULARY "https://uri.etsi.org/ngsi-ld/default-context/"
 
-enum {
-    LIMIT_CONTEXT_TERMS = 20000, /* terms of one @context */
-    LIMIT_CONTEXT_PARTS = 100,   /* elements of one @context array */
-};
-
 /* The terms of a user's @context. Read-only after making; threads may share it. Wherever a context is asked
  * for, NULL is the core context alone, for which every short name is stored as it is: that is the fast path.
  * The core's terms and its default vocabulary always win over the user's (4.4). */

@@ -8,8 +8,6 @@
 #include "context/entity.h"
 #include "context/ingest.h"
 
-enum { MAX_PATTERN = 500 };
-
 void entity_query_clear(struct entity_query *q)
 {
     for (int i = 0; i < q->selectors_count; i++) {
@@ -74,9 +72,9 @@ static bool add_ids(struct entity_selector *s, struct arena *a, const char *text
 static bool add_pattern(struct entity_selector *s, const char *text, struct error *e)
 {
     g_autoptr(GError) why = NULL;
-    if (strlen(text) > MAX_PATTERN) {
+    if (strlen(text) > LIMIT_PATTERN) {
         return error_set(e, ERROR_BAD_REQUEST_DATA, "idPattern is longer than %d bytes",
-                         "idPattern 超过 %d 字节", MAX_PATTERN);
+                         "idPattern 超过 %d 字节", LIMIT_PATTERN);
     }
     s->id_pattern = g_regex_new(text, 0, 0, &why);
     return s->id_pattern != NULL ||

@@ -8,8 +8,6 @@
 #include "expr/expr.h"
 #include "geo/geo.h"
 
-enum { LIMIT_QUERY_IDS = 1000, LIMIT_SELECTORS = 100 };
-
 /* One element of "entities": all that is given must hold (5.2.33). */
 struct entity_selector {
     const char *const *ids; /* any of these; ids_count 0 = any id */

@@ -13,12 +13,17 @@
 bool query_read_page(struct call *c, struct query_page *page, struct error *e)
 {
     bool count;
-    if (!request_query_int(c->request, "limit", 0, LIMIT_PAGE, LIMIT_PAGE_DEFAULT, &page->limit, e) ||
+    if (!request_query_int(c->request, "limit", 0, INT32_MAX, LIMIT_PAGE_DEFAULT, &page->limit, e) ||
         !request_query_int(c->request, "offset", 0, INT64_MAX / 2, 0, &page->offset, e) ||
         !call_flag(c, "count", &count, e)) {
         return false;
     }
     page->count = count || (c->options & CALL_COUNT) != 0;
+    if (page->limit > LIMIT_PAGE) {
+        return error_set(e, ERROR_TOO_MANY_RESULTS,
+                         "A page has at most %d results; follow the Link to the next one",
+                         "每页最多 %d 条结果，请按 Link 头读取下一页", LIMIT_PAGE);
+    }
     return page->limit > 0 || page->count ||
            error_set(e, ERROR_BAD_REQUEST_DATA, "limit=0 makes sense with count=true only",
                      "limit=0 只能与 count=true 一起使用");
@@ -261,7 +266,7 @@ bool query_read_body(struct entity_query *q, struct arena *a, const struct ld_co
 /* pick, omit, attrs and lang of the body, as the parameters would say them. */
 static bool body_projection(struct call *c, const struct json *body, struct render *render, struct error *e)
 {
-    const char *pick, *omit, *attrs;
+    const char *pick, *omit, *attrs, *datasets;
     struct arena *a = c->arena;
     if (!text_member(a, body, "pick", &pick, e) || !text_member(a, body, "omit", &omit, e) ||
         !text_member(a, body, "attrs", &attrs, e)) {
@@ -273,13 +278,16 @@ static bool body_projection(struct call *c, const struct json *body, struct rend
     if (omit != NULL && (render->omit = query_names(a, c->ctx, omit, NULL, e)) == NULL) {
         return false;
     }
+    if (!text_member(a, body, "datasetId", &datasets, e) || !call_datasets(c, datasets, render, e)) {
+        return false;
+    }
     return call_projection(c, pick, attrs, render, e);
 }
 
 static bool check_members(const struct json *body, struct error *e)
 {
-    static const char *const known[] = {"type", "entities", "q",    "geoQ",     "scopeQ", "attrs",
-                                        "pick", "omit",     "lang", "@context", NULL};
+    static const char *const known[] = {"type", "entities", "q",    "geoQ",      "scopeQ",   "attrs",
+                                        "pick", "omit",     "lang", "datasetId", "@context", NULL};
     if (body->type != JSON_OBJECT || !json_streq(json_get(body, "type"), "Query")) {
         return error_set(e, ERROR_BAD_REQUEST_DATA, "The body must be an object with \"type\": \"Query\"",
                          "正文必须是带 \"type\": \"Query\" 的对象");

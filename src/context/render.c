@@ -363,12 +363,29 @@ static void write_scope_and_times(GString *out, const struct json *entity, const
     }
 }
 
+/* The instances of an attribute that are asked for: itself, a part of it, or NULL. */
+static const struct json *selected(const struct json *attribute, const struct render *r)
+{
+    if (r->datasets == NULL) {
+        return attribute;
+    }
+    struct json *list = json_array(r->arena);
+    for (const struct json *i = instance_first(attribute); i != NULL; i = instance_next(attribute, i)) {
+        const char *dataset = json_get_string(i, "datasetId");
+        if (listed(r->datasets, dataset != NULL ? dataset : "@none")) {
+            json_append(list, json_alias(r->arena, i));
+        }
+    }
+    return list->length > 1 ? list : list->first;
+}
+
 static void write_attributes(GString *out, const struct json *entity, const struct render *r)
 {
     for (const struct json *m = json_first(entity); m != NULL; m = m->next) {
-        if (entity_is_attribute(m) && shown(r, m->key)) {
+        const struct json *attribute = entity_is_attribute(m) && shown(r, m->key) ? selected(m, r) : NULL;
+        if (attribute != NULL) {
             write_named(out, m, r);
-            render_attribute(out, m, r);
+            render_attribute(out, attribute, r);
         }
     }
 }

@@ -15,7 +15,9 @@ struct render {
     const char *lang; /* LanguageProperty becomes a Property in the best of these languages (4.15), or NULL */
     const char *const
         *pick; /* only these members (stored names, "id", "type", "scope"); NULL-terminated, or NULL */
-    const char *const *omit;          /* all but these; or NULL */
+    const char *const *omit; /* all but these; or NULL */
+    const char *const
+        *datasets; /* only instances with these datasetIds ("@none": the default one); or NULL */
     const char *geometry_property;    /* for GeoJSON; NULL = "location" */
     const struct json *context_value; /* what to write as "@context" into the object; NULL = none */
 };
