@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "ingest/ingest.h"
 #include "server/commands.h"
@@ -48,6 +49,7 @@ static int help(FILE *out)
 
 int main(int argc, char **argv)
 {
+    umask(0077); /* what the hub keeps is nobody else's to read */
     setlocale(LC_ALL, "");
     setlocale(LC_NUMERIC, "C");
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
