@@ -6,29 +6,129 @@
 
 #include "rules/definition.h"
 
+/* ---- the index ---- */
+
+/* Texts but the id are interned. */
+struct row {
+    char *id;
+    const char *rule, *status, *type, *scope;
+    instant started, cleared;
+    int severity; /* enum severity; -1 = none */
+};
+
+struct alarm_index {
+    GMutex lock;
+    GHashTable *rows; /* id → struct row */
+};
+
+static void row_free(void *row)
+{
+    g_free(((struct row *)row)->id);
+    g_free(row);
+}
+
+struct alarm_index *alarm_index_new(void)
+{
+    struct alarm_index *index = g_new0(struct alarm_index, 1);
+    g_mutex_init(&index->lock);
+    index->rows = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, row_free);
+    return index;
+}
+
+void alarm_index_free(struct alarm_index *index)
+{
+    if (index != NULL) {
+        g_hash_table_unref(index->rows);
+        g_mutex_clear(&index->lock);
+        g_free(index);
+    }
+}
+
+static const char *time_text(const struct json *alarm, const char *name)
+{
+    const struct json *value = context_value(alarm, name);
+    return json_is(value, JSON_STRING) ? value->string : json_get_string(value, "@value");
+}
+
+static instant time_of(const struct json *alarm, const char *name)
+{
+    const char *text = time_text(alarm, name);
+    instant t = INSTANT_MIN;
+    if (text != NULL) {
+        instant_parse(text, strlen(text), NULL, &t);
+    }
+    return t;
+}
+
+static const char *interned(const struct json *alarm, const char *name)
+{
+    return g_intern_string(context_string(alarm, name));
+}
+
+void alarm_index_put(struct alarm_index *index, const struct json *alarm)
+{
+    const struct json *scope = json_first(json_get(alarm, "scope"));
+    enum severity severity;
+    struct row *row = g_new0(struct row, 1);
+    row->id = g_strdup(json_get_string(alarm, "id"));
+    row->rule = interned(alarm, "rule");
+    row->status = interned(alarm, "status");
+    row->type = interned(alarm, "sourceType");
+    row->scope = json_is(scope, JSON_STRING) ? g_intern_string(scope->string) : NULL;
+    row->started = time_of(alarm, "startedAt");
+    row->cleared = time_of(alarm, "clearedAt");
+    row->severity = severity_parse(context_string(alarm, "severity"), &severity) ? (int)severity : -1;
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&index->lock);
+    g_hash_table_replace(index->rows, row->id, row);
+}
+
+void alarm_index_remove(struct alarm_index *index, const char *id)
+{
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&index->lock);
+    g_hash_table_remove(index->rows, id);
+}
+
 /* ---- which ---- */
 
-/* A row that matches: what sorting needs, and where to find the rest. */
-struct row {
-    const char *key;
-    const char *id;
-    int64_t number; /* instead of key, where a number sorts */
-};
-
-struct search {
-    const struct alarm_query *q;
-    struct arena *a;
-    GArray *rows;
-    char *needle; /* folded; NULL = none */
-};
-
-static bool among(const char *list, const char *value)
+/* A comma-separated list; NULL or "" takes everything. */
+static bool among(char **list, const char *value)
 {
-    if (list == NULL || list[0] == '\0') {
-        return true;
+    return list == NULL || (value != NULL && g_strv_contains((const char *const *)list, value));
+}
+
+static char **list_of(const char *text)
+{
+    return text != NULL && text[0] != '\0' ? g_strsplit(text, ",", 20) : NULL;
+}
+
+static bool in_scope(const char *scope, const char *wanted)
+{
+    size_t length = wanted != NULL ? strlen(wanted) : 0;
+    return length == 0 || (scope != NULL && strncmp(scope, wanted, length) == 0 &&
+                           (scope[length] == '\0' || scope[length] == '/'));
+}
+
+/* The rows that match all but the text, copied into the arena. */
+static GArray *rows_of(struct alarm_index *index, struct arena *a, const struct alarm_query *q)
+{
+    g_auto(GStrv) status = list_of(q->status), severity = list_of(q->severity), rule = list_of(q->rule),
+                  type = list_of(q->type);
+    GArray *rows = g_array_new(FALSE, FALSE, sizeof(struct row));
+    GHashTableIter i;
+    void *value;
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&index->lock);
+    g_hash_table_iter_init(&i, index->rows);
+    while (g_hash_table_iter_next(&i, NULL, &value)) {
+        struct row row = *(struct row *)value;
+        const char *name = row.severity >= 0 ? severity_name((enum severity)row.severity) : NULL;
+        if (among(status, row.status) && among(severity, name) && among(rule, row.rule) &&
+            among(type, row.type) && row.started >= q->from && row.started < q->to &&
+            in_scope(row.scope, q->scope)) {
+            row.id = arena_strdup(a, row.id);
+            g_array_append_val(rows, row);
+        }
     }
-    g_auto(GStrv) parts = g_strsplit(list, ",", 20);
-    return value != NULL && g_strv_contains((const char *const *)parts, value);
+    return rows;
 }
 
 static bool contains(const char *text, const char *needle)
@@ -50,99 +150,69 @@ static bool any_text(const struct json *texts, const char *needle)
     return false;
 }
 
-static bool has_text(const struct json *alarm, const char *needle)
+static bool has_text(struct view *v, const char *id, const char *needle)
 {
-    return needle == NULL || any_text(context_value(alarm, "title"), needle) ||
+    arena_auto a = arena_new();
+    const struct json *alarm = context_get(v, a, id);
+    return any_text(context_value(alarm, "title"), needle) ||
            any_text(context_value(alarm, "message"), needle) ||
            contains(context_string(alarm, "sourceName"), needle) ||
            contains(context_string(alarm, "source"), needle) ||
            contains(context_string(alarm, "rule"), needle);
 }
 
-static bool in_scope(const struct json *alarm, const char *scope)
+/* Texts are not in the index: those that match the rest are read. */
+static void keep_with_text(GArray *rows, struct view *v, const char *text)
 {
-    if (scope == NULL || scope[0] == '\0') {
-        return true;
-    }
-    size_t length = strlen(scope);
-    for (const struct json *s = json_first(json_get(alarm, "scope")); s != NULL; s = s->next) {
-        if (json_is(s, JSON_STRING) && strncmp(s->string, scope, length) == 0 &&
-            (s->string[length] == '\0' || s->string[length] == '/')) {
-            return true;
+    g_autofree char *needle = g_utf8_casefold(text, -1);
+    guint kept = 0;
+    for (guint i = 0; i < rows->len; i++) {
+        if (has_text(v, g_array_index(rows, struct row, i).id, needle)) {
+            g_array_index(rows, struct row, kept++) = g_array_index(rows, struct row, i);
         }
     }
-    return false;
+    g_array_set_size(rows, kept);
 }
 
-static const char *time_text(const struct json *alarm, const char *name)
+static int order_numbers(int64_t x, int64_t y)
 {
-    const struct json *value = context_value(alarm, name);
-    return json_is(value, JSON_STRING) ? value->string : json_get_string(value, "@value");
+    return x < y ? -1 : x > y;
 }
 
-static instant time_of(const struct json *alarm, const char *name)
+static int order_by(const char *sort, const struct row *x, const struct row *y)
 {
-    const char *text = time_text(alarm, name);
-    instant t = INSTANT_MIN;
-    if (text != NULL) {
-        instant_parse(text, strlen(text), NULL, &t);
+    if (strcmp(sort, "severity") == 0) {
+        return order_numbers(y->severity, x->severity); /* ascending: blue first */
     }
-    return t;
-}
-
-static bool matches(const struct search *s, const struct json *alarm, instant started)
-{
-    const struct alarm_query *q = s->q;
-    return among(q->status, context_string(alarm, "status")) &&
-           among(q->severity, context_string(alarm, "severity")) &&
-           among(q->rule, context_string(alarm, "rule")) &&
-           among(q->type, context_string(alarm, "sourceType")) && started >= q->from && started < q->to &&
-           in_scope(alarm, q->scope) && has_text(alarm, s->needle);
-}
-
-static bool look(void *user, const struct json *alarm)
-{
-    struct search *s = user;
-    instant started = time_of(alarm, "startedAt");
-    if (!matches(s, alarm, started)) {
-        return true;
+    if (strcmp(sort, "status") == 0) {
+        return g_strcmp0(x->status, y->status);
     }
-    struct row row = {"", arena_strdup(s->a, json_get_string(alarm, "id")), started};
-    enum severity severity;
-    if (strcmp(s->q->sort, "clearedAt") == 0) {
-        row.number = time_of(alarm, "clearedAt");
-    } else if (strcmp(s->q->sort, "severity") == 0) {
-        row.number =
-            severity_parse(context_string(alarm, "severity"), &severity) ? SEVERITY_BLUE - (int)severity : -1;
-    } else if (strcmp(s->q->sort, "startedAt") != 0) {
-        const char *key = context_string(alarm, s->q->sort);
-        row.key = arena_strdup(s->a, key != NULL ? key : "");
-        row.number = 0;
+    if (strcmp(sort, "rule") == 0) {
+        return g_strcmp0(x->rule, y->rule);
     }
-    g_array_append_val(s->rows, row);
-    return true;
+    bool cleared = strcmp(sort, "clearedAt") == 0;
+    return order_numbers(cleared ? x->cleared : x->started, cleared ? y->cleared : y->started);
 }
 
-static gint compare(gconstpointer a, gconstpointer b, gpointer descending)
+static gint compare(gconstpointer a, gconstpointer b, gpointer query)
 {
     const struct row *x = a, *y = b;
-    int order = x->number != y->number ? (x->number < y->number ? -1 : 1) : strcmp(x->key, y->key);
+    const struct alarm_query *q = query;
+    int order = order_by(q->sort, x, y);
+    order = order != 0 ? order : order_numbers(x->started, y->started);
     order = order != 0 ? order : strcmp(x->id, y->id);
-    return *(bool *)descending ? -order : order;
+    return q->descending ? -order : order;
 }
 
-struct json *alarm_list(struct view *v, struct arena *a, const struct alarm_query *q, struct error *e)
+struct json *alarm_list(struct alarm_index *index, struct view *v, struct arena *a,
+                        const struct alarm_query *q)
 {
-    static const char *const types[] = {"Alarm"};
-    struct context_query all = {.types = types, .types_count = 1};
-    g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(struct row));
-    g_autofree char *needle = q->text != NULL && q->text[0] != '\0' ? g_utf8_casefold(q->text, -1) : NULL;
-    struct search s = {q, a, rows, needle};
-    if (!context_find(v, &all, look, &s, e)) {
-        return NULL;
+    struct alarm_query query = *q;
+    g_autoptr(GArray) rows = rows_of(index, a, q);
+    if (q->text != NULL && q->text[0] != '\0') {
+        keep_with_text(rows, v, q->text);
     }
-    bool descending = q->descending;
-    g_array_sort_with_data(rows, compare, &descending);
+    g_array_sort_with_data(rows, compare, &query);
     struct json *body = json_object(a);
     json_add(body, "total", json_int(a, rows->len));
     struct json *items = json_add(body, "items", json_array(a));

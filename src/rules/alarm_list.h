@@ -15,8 +15,18 @@ struct alarm_query {
     bool descending;
     int64_t limit, offset;
 };
-/* {total, items: […]}. NULL with e set. */
-struct json *alarm_list(struct view *v, struct arena *a, const struct alarm_query *q, struct error *e);
+
+/* What lists filter and sort by, of every alarm, in memory; safe from any thread. */
+struct alarm_index;
+struct alarm_index *alarm_index_new(void);
+void alarm_index_free(struct alarm_index *index); /* NULL is fine */
+/* Takes over an alarm as it stands now (stored form), or that it is gone. */
+void alarm_index_put(struct alarm_index *index, const struct json *alarm);
+void alarm_index_remove(struct alarm_index *index, const char *id);
+
+/* {total, items: […]}. */
+struct json *alarm_list(struct alarm_index *index, struct view *v, struct arena *a,
+                        const struct alarm_query *q);
 /* One alarm as the API shows it: {id, rule, title, message, severity, status, source: {id, type, name},
  * startedAt, clearedAt, clearReason, scope, location, count, case, reading}. */
 struct json *alarm_item(struct view *v, struct arena *a, const struct json *alarm);

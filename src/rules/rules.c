@@ -27,11 +27,12 @@ static struct {
     struct rule_set *loaded; /* by load() before start() */
     struct engine *engine;
     struct log_reader *reader;
-    uint64_t saved;       /* the cursor on disk */
-    gint64 saved_at;      /* monotonic */
-    bool must_save;       /* changes wait that the log does not know of */
-    bool reconcile;       /* rules changed: look for alarms that nobody stands behind */
-    instant silence_from; /* when silence may be judged */
+    struct alarm_index *alarms; /* has a lock of its own */
+    uint64_t saved;             /* the cursor on disk */
+    gint64 saved_at;            /* monotonic */
+    bool must_save;             /* changes wait that the log does not know of */
+    bool reconcile;             /* rules changed: look for alarms that nobody stands behind */
+    instant silence_from;       /* when silence may be judged */
 } run;
 
 static struct counter counters[] = {
@@ -235,10 +236,39 @@ static bool time_to_save(void)
            (records >= SNAPSHOT_RECORDS && records >= (uint64_t)engine_dirty(run.engine) * RECORDS_PER_DIRTY);
 }
 
+/* Alarms that this run of records wrote, by whomever, as they stand now. */
+static void index_alarms(const struct log_batch *b, uint64_t after)
+{
+    struct view *v = NULL;
+    for (int i = 0; i < b->count; i++) {
+        const struct json *type = json_first(json_get(b->records[i], "type"));
+        const char *id = json_get_string(b->records[i], "id");
+        if (b->first + (uint64_t)i <= after || !json_streq(type, "Alarm") || id == NULL) {
+            continue;
+        }
+        arena_auto a = arena_new();
+        v = v != NULL ? v : view_begin(run.hub->store);
+        const struct json *alarm = context_get(v, a, id);
+        if (alarm != NULL) {
+            alarm_index_put(run.alarms, alarm);
+        } else {
+            alarm_index_remove(run.alarms, id);
+        }
+    }
+    view_end(v);
+}
+
+static bool put_alarm(void *user, const struct json *alarm)
+{
+    alarm_index_put(user, alarm);
+    return true;
+}
+
 static bool on_batch(void *user, const struct log_batch *b, uint64_t after, struct error *e)
 {
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&run.lock);
     uint64_t before = engine_seq(run.engine);
+    index_alarms(b, after);
     for (int i = 0; i < b->count; i++) {
         if (b->first + (uint64_t)i > after) {
             engine_record(run.engine, b->first + (uint64_t)i, b->records[i]);
@@ -502,9 +532,12 @@ static struct rule_set *no_rules(void)
 
 static bool start(struct hub *h, struct error *e)
 {
+    static const char *const types[] = {"Alarm"};
+    struct context_query alarms = {.types = types, .types_count = 1};
     bool changed;
     run.hub = h;
-    rules_api_bind(h);
+    run.alarms = alarm_index_new();
+    rules_api_bind(h, run.alarms);
     counters_register(counters, G_N_ELEMENTS(counters));
     struct rule_set *rules = run.loaded != NULL ? g_steal_pointer(&run.loaded) : no_rules();
     run.silence_from = 0;
@@ -512,7 +545,8 @@ static bool start(struct hub *h, struct error *e)
     run.saved = engine_seq(run.engine);
     run.saved_at = g_get_monotonic_time();
     run.reconcile = changed;
-    if (!put_in_force(run.engine, changed, e)) {
+    view_auto v = view_begin(h->store);
+    if (!put_in_force(run.engine, changed, e) || !context_find(v, &alarms, put_alarm, run.alarms, e)) {
         g_clear_pointer(&run.engine, engine_free);
         return false;
     }
@@ -531,6 +565,7 @@ static void stop(void)
     }
     g_clear_pointer(&run.engine, engine_free);
     g_clear_pointer(&run.loaded, rule_set_free);
+    g_clear_pointer(&run.alarms, alarm_index_free);
 }
 
 static const struct pack_section sections[] = {

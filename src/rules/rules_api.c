@@ -6,14 +6,15 @@
 
 #include "base/limits.h"
 #include "context/context.h"
-#include "rules/alarm_list.h"
 #include "rules/definition.h"
 
 static struct hub *hub;
+static struct alarm_index *alarms;
 
-void rules_api_bind(struct hub *h)
+void rules_api_bind(struct hub *h, struct alarm_index *index)
 {
     hub = h;
+    alarms = index;
 }
 
 /* ---- rules ---- */
@@ -205,10 +206,8 @@ static void get_alarms(struct request *r)
         return;
     }
     view_auto v = view_begin(hub->store);
-    struct json *body = alarm_list(v, a, &q, &e);
-    if (body == NULL) {
-        reply_error(r, &e);
-    } else if (csv) {
+    struct json *body = alarm_list(alarms, v, a, &q);
+    if (csv) {
         reply_header(r, "Content-Disposition", "attachment; filename=\"alarms.csv\"");
         reply_string(r, 200, "text/csv; charset=utf-8",
                      alarm_csv(json_get(body, "items"), request_chinese(r)));
