@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Readings over a real mosquitto: what they become, what is refused, and that nothing acknowledged is lost."""
 import json
+import os
+import secrets
+import subprocess
 
 import pytest
 
@@ -180,3 +183,25 @@ inputs:
         broker.publish("other/g7", {"state": "open"})
         return hub.entity(ID + "g7")
     assert wait_for("the entity", sent_and_there)["state"]["value"] == "open"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_with_a_full_disk_the_broker_keeps_the_messages(tmp_path, make_hub, broker, pack):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", str(disk)], check=True)
+    try:
+        hub = make_hub(folder=disk, packs=[pack], mqtt=broker)
+        count = 600
+        broker.publish("zs/a/g/reading", *[{"ts": f"2026-03-01T00:{n // 60:02}:{n % 60:02}Z", "level": n % 20,
+                                            "state": secrets.token_hex(9000)} for n in range(count)])
+        state = wait_for("the store to refuse", lambda: (b := hub.get("/api/v1/inputs").json["broker"])["holding"] and b)
+        assert "full" in state["holdReason"]
+        subprocess.run(["mount", "-o", "remount,size=200m", str(disk)], check=True)
+        wait_for("all of them", lambda: received(hub) >= count)
+        answer = hub.get(f"/ngsi-ld/v1/temporal/entities/{ID}g?attrs=level&options=temporalValues&lastN=1000").json
+        assert len(answer["level"]["values"]) == count
+        assert not hub.get("/api/v1/inputs").json["broker"]["holding"]
+        hub.stop()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)

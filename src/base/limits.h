@@ -34,5 +34,12 @@ enum {
     LIMIT_CONTEXT_LENGTH = 1 << 20, /* bytes of one hosted @context */
     LIMIT_CONTEXT_TERMS = 20000,    /* terms of one @context */
     LIMIT_CONTEXT_PARTS = 100,      /* elements of one @context array */
-    LIMIT_REJECTIONS = 1000000,     /* rejected messages and rows kept; the oldest go first */
+    LIMIT_REJECTIONS = 1000000,     /* rejected MQTT messages kept; the oldest go first */
+    LIMIT_PACKS = 200,              /* packs of one hub */
+    LIMIT_PACK_FILES = 200,         /* YAML files of one pack */
+    LIMIT_PACK_MISTAKES = 500,      /* mistakes of a set of packs that are listed */
+    LIMIT_CSV_ROW = 1 << 20,        /* bytes of one CSV row */
+    LIMIT_CSV_FIELDS = 1000,        /* fields of one CSV row */
+    LIMIT_IMPORTS = 500,            /* finished imports that are remembered; the oldest go first */
+    LIMIT_IMPORT_REJECTED = 100000, /* rejected rows of one import that are listed; all are counted */
 };

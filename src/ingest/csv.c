@@ -6,6 +6,8 @@
 #include <glib.h>
 #include <string.h>
 
+#include "base/limits.h"
+
 enum { CHUNK = 1 << 16 };
 
 struct csv_reader {
@@ -166,7 +168,7 @@ struct span {
 struct scan {
     enum scan_state state;
     size_t at; /* from the row's start */
-    struct span spans[CSV_FIELDS];
+    struct span spans[LIMIT_CSV_FIELDS];
     int count;
     const char *en, *zh; /* what is wrong */
 };
@@ -183,7 +185,7 @@ static bool end_field(struct scan *s, size_t to)
     if (!s->spans[s->count].quoted) {
         s->spans[s->count].to = to;
     }
-    if (++s->count == CSV_FIELDS) {
+    if (++s->count == LIMIT_CSV_FIELDS) {
         return scan_fault(s, "the row has too many fields", "该行字段过多");
     }
     s->spans[s->count] = (struct span){s->at + 1, 0, false};
@@ -245,7 +247,7 @@ static bool scan_row(struct csv_reader *r, struct scan *s, struct error *e)
                 return true;
             }
         }
-        if (s->at > CSV_ROW_BYTES) {
+        if (s->at > LIMIT_CSV_ROW) {
             return scan_fault(s, "the row is too long; is a quote not closed?",
                               "该行过长，是否有引号没有闭合？");
         }

@@ -10,11 +10,6 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-enum csv_limits {
-    CSV_ROW_BYTES = 1 << 20, /* bytes of one row */
-    CSV_FIELDS = 1000,       /* fields of one row */
-};
-
 enum csv_encoding { CSV_UTF8, CSV_GB18030 };
 /* "utf-8", "gb18030" (also gbk, gb2312), in any case; false for another name. */
 bool csv_encoding_parse(const char *name, enum csv_encoding *encoding);

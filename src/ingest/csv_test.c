@@ -3,6 +3,7 @@
 #include <glib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "ingest/csv.h"
 
 /* A source that gives a few bytes at a time, so that every border is met. */
@@ -82,8 +83,8 @@ static void long_rows_end(void)
     }
     g_autofree char *got = read_all(text->str, text->len, 1 << 16, CSV_UTF8);
     g_assert_true(g_str_has_prefix(got, "1[a]2!the row is too long; is a quote not closed?3[xxxxxxx]"));
-    g_autofree char *commas = g_strnfill(CSV_FIELDS * 2, ',');
-    g_autofree char *many = read_all(commas, CSV_FIELDS * 2, 1 << 16, CSV_UTF8);
+    g_autofree char *commas = g_strnfill(LIMIT_CSV_FIELDS * 2, ',');
+    g_autofree char *many = read_all(commas, LIMIT_CSV_FIELDS * 2, 1 << 16, CSV_UTF8);
     g_assert_cmpstr(many, ==, "1!the row has too many fields");
 }
 

@@ -7,13 +7,13 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "context/context.h"
 #include "ingest/csv.h"
 #include "ingest/rejected.h"
 
 enum { BATCH_ROWS = 1000, BATCH_BYTES = 4 << 20, FIRST_WAIT_MS = 100, LONGEST_WAIT_MS = 5000 };
-enum { LISTED_ROWS = 100000 }; /* rejected rows of one import that are listed; all are counted */
 
 /* ---- the file ---- */
 
@@ -190,7 +190,7 @@ static bool write_row(struct batch *b, struct txn *t, const struct row *r, struc
     i->accepted += taken;
     i->rejected += !taken;
     i->partial += taken && faulty;
-    return !faulty || i->rejected + i->partial > LISTED_ROWS ||
+    return !faulty || i->rejected + i->partial > LIMIT_IMPORT_REJECTED ||
            rejected_row_put(t, i->id, r->line, r->mapped->faults, taken, r->raw, r->raw_length, e);
 }
 

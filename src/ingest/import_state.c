@@ -2,12 +2,11 @@
 /* The state of imports: how it is kept and shown. */
 #include <string.h>
 
+#include "base/limits.h"
 #include "ingest/import.h"
 #include "ingest/rejected.h"
 
 static const char space[] = "ingest.imports";
-
-enum { KEPT_IMPORTS = 500 };
 
 /* ---- state ---- */
 
@@ -220,7 +219,7 @@ static bool gather_old(void *user, const void *key, size_t key_length, const cha
     struct old_imports *o = user;
     arena_auto a = arena_new();
     const struct json *import = json_parse(a, value, value_length, NULL);
-    if (++o->kept > KEPT_IMPORTS && !json_streq(json_get(import, "state"), "running")) {
+    if (++o->kept > LIMIT_IMPORTS && !json_streq(json_get(import, "state"), "running")) {
         g_ptr_array_add(o->ids, g_strndup(key, key_length));
     }
     return true;

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/limits.h"
+
 static void mistake_free(void *item)
 {
     struct mistake *m = item;
@@ -22,7 +24,7 @@ GPtrArray *mistakes_new(void)
 void mistakes_addv(GPtrArray *list, const char *file, uint32_t line, const char *en, const char *zh,
                    va_list args)
 {
-    if (list->len >= MISTAKES_KEPT) {
+    if (list->len >= LIMIT_PACK_MISTAKES) {
         return;
     }
     va_list again;

@@ -6,16 +6,13 @@
 
 #include <glib.h>
 
-/* At most this many are kept; nobody reads more. */
-enum { MISTAKES_KEPT = 500 };
-
 struct mistake {
     char *file;    /* "packs/air/types.yaml", or a folder */
     uint32_t line; /* 0 = the whole file */
     char *en, *zh;
 };
 
-/* A list of struct mistake that frees them. */
+/* A list of struct mistake that frees them; it takes LIMIT_PACK_MISTAKES at most. */
 GPtrArray *mistakes_new(void);
 void mistakes_add(GPtrArray *list, const char *file, uint32_t line, const char *en, const char *zh, ...)
     __attribute__((format(printf, 4, 6), format(printf, 5, 6)));

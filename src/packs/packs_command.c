@@ -94,7 +94,7 @@ static const struct {
     int (*run)(const struct pack_set *s, const struct feature *const *features, bool chinese);
 } commands[] = {{"check", check}, {"list", list}, {"explain", explain}};
 
-static int usage(void)
+static int usage(FILE *out)
 {
     fputs("usage: zhongshu packs check|list|explain [DIR…] [--lang zh|en]\n"
           "  check    every mistake as file:line: sentence; exit code 1 when there is any\n"
@@ -102,8 +102,8 @@ static int usage(void)
           "  explain  the sections that packs may have, and what each pack has of them\n"
           "  DIR is a pack or a folder of packs; default ./packs\n"
           "example: zhongshu packs check packs/air\n",
-          stderr);
-    return 2;
+          out);
+    return out == stdout ? 0 : 2;
 }
 
 int packs_command(int argc, char **argv, const struct feature *const *features)
@@ -116,7 +116,7 @@ int packs_command(int argc, char **argv, const struct feature *const *features)
         } else if (g_str_has_prefix(argv[i], "--lang=")) {
             language = argv[i] + strlen("--lang=");
         } else if (argv[i][0] == '-') {
-            return usage();
+            return usage(strcmp(argv[i], "--help") == 0 ? stdout : stderr);
         } else if (name == NULL) {
             name = argv[i];
         } else {
@@ -135,5 +135,5 @@ int packs_command(int argc, char **argv, const struct feature *const *features)
             return code;
         }
     }
-    return usage();
+    return usage(stderr);
 }

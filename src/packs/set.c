@@ -11,8 +11,6 @@
 #include "packs/mistake.h"
 #include "packs/yaml.h"
 
-enum { MOST_PACKS = 200, MOST_FILES = 200 };
-
 /* ---- folders and files ---- */
 
 static bool is_yaml(const char *name)
@@ -90,12 +88,12 @@ char **pack_folders(const char *const *dirs, GPtrArray *mistakes)
     for (const char *const *dir = dirs; dir != NULL && *dir != NULL; dir++) {
         add_folders_of(folders, *dir, mistakes);
     }
-    if (folders->len > MOST_PACKS) {
+    if (folders->len > LIMIT_PACKS) {
         if (mistakes != NULL) {
-            mistakes_add(mistakes, dirs[0], 0, "more than %d packs", "应用包超过 %d 个", MOST_PACKS);
+            mistakes_add(mistakes, dirs[0], 0, "more than %d packs", "应用包超过 %d 个", LIMIT_PACKS);
         }
         g_ptr_array_set_free_func(folders, g_free);
-        g_ptr_array_set_size(folders, MOST_PACKS);
+        g_ptr_array_set_size(folders, LIMIT_PACKS);
     }
     g_ptr_array_add(folders, NULL);
     return (char **)g_ptr_array_free(folders, FALSE);
@@ -221,11 +219,11 @@ static struct pack *read_pack(struct pack_set *s, const char *dir, GChecksum *su
     root->type = JSON_OBJECT;
     p->root = root;
     g_autoptr(GPtrArray) files = list_dir(dir, is_yaml);
-    for (guint i = 0; files != NULL && i < files->len && i < MOST_FILES; i++) {
+    for (guint i = 0; files != NULL && i < files->len && i < LIMIT_PACK_FILES; i++) {
         merge_file(s, root, files->pdata[i], sum);
     }
-    if (files != NULL && files->len > MOST_FILES) {
-        mistakes_add(s->mistakes, dir, 0, "more than %d files", "文件超过 %d 个", MOST_FILES);
+    if (files != NULL && files->len > LIMIT_PACK_FILES) {
+        mistakes_add(s->mistakes, dir, 0, "more than %d files", "文件超过 %d 个", LIMIT_PACK_FILES);
     }
     report_yml(s, dir);
     return p;
