@@ -1,71 +1,92 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one live connection to the server: resumes after a break where it stopped, and says how it is.
+// What the stream of changes tells, for the parts of this page: one connection, shared with the browser's other pages.
 import { onScopeDispose, ref } from 'vue';
-import { address } from './api';
+import { Stream, type LiveState, type Told } from './stream';
+import type { Asked } from './stream_worker';
+import StreamWorker from './stream_worker?sharedworker';
 import type { Change } from './types';
 
-export type LiveState = 'off' | 'connecting' | 'live' | 'broken';
 export const liveState = ref<LiveState>('off');
 
 const listeners = new Set<(change: Change) => void>();
 const reloaders = new Set<() => void>();
-let source: EventSource | null = null;
-let last = '';
-let retry = 0;
-let timer: ReturnType<typeof setTimeout> | undefined;
+const patience = 1500;
+let greeted: (() => void) | null = null;
+/** The page was shown before the stream stood: what changed in between is unknown. */
+let late = false;
 
-function heard(event: MessageEvent): void {
-  if (event.lastEventId) last = event.lastEventId;
-  liveState.value = 'live';
-  retry = 0;
+function told(what: Told): void {
+  if (what.kind === 'state') liveState.value = what.state;
+  else if (what.kind === 'reset') reloaders.forEach((reload) => reload());
+  else if (what.kind === 'hello') hello();
+  else changed(what.data);
 }
 
-function changed(event: MessageEvent): void {
-  heard(event);
+function hello(): void {
+  greeted?.();
+  greeted = null;
+  if (late) reloaders.forEach((reload) => reload());
+  late = false;
+}
+
+function changed(data: string): void {
   let change: Change;
   try {
-    change = JSON.parse(event.data as string) as Change;
+    change = JSON.parse(data) as Change;
   } catch {
     return;
   }
   listeners.forEach((listen) => listen(change));
 }
 
-function reset(event: MessageEvent): void {
-  heard(event);
-  reloaders.forEach((reload) => reload());
+function throughWorker(): (what: Asked) => void {
+  const { port } = new StreamWorker({ name: 'stream' });
+  port.onmessage = (event: MessageEvent<Told>) => told(event.data);
+  const ask = (what: Asked) => port.postMessage(what);
+  addEventListener('pagehide', () => ask('bye'));
+  addEventListener('pageshow', (event) => {
+    if (!event.persisted || liveState.value === 'off') return;
+    late = true;
+    ask('open');
+  });
+  return ask;
 }
 
-/** The browser reconnects by itself after a broken connection, but gives up on a refusal: then we do. */
-function failed(): void {
-  liveState.value = 'broken';
-  if (source?.readyState !== EventSource.CLOSED) return;
-  source.close();
-  source = null;
-  clearTimeout(timer);
-  timer = setTimeout(connect, Math.min(30_000, 1000 * 2 ** retry++));
+function ownStream(): (what: Asked) => void {
+  const stream = new Stream(told);
+  return (what) => (what === 'open' ? stream.open() : stream.close());
 }
 
-export function connect(): void {
-  if (source) return;
-  clearTimeout(timer);
+let ask: ((what: Asked) => void) | null = null;
+
+function start(): (what: Asked) => void {
+  try {
+    return typeof SharedWorker === 'undefined' ? ownStream() : throughWorker();
+  } catch {
+    return ownStream();
+  }
+}
+
+/** Opens the stream; resolves when it stands, so that what is fetched afterwards misses nothing, or when that takes long. */
+export async function connect(): Promise<void> {
+  if (liveState.value !== 'off') return;
+  ask ??= start();
   liveState.value = 'connecting';
-  source = new EventSource(address('/api/v1/stream', { after: last }));
-  source.onopen = () => {
-    liveState.value = 'live';
-  };
-  source.addEventListener('hello', heard as EventListener);
-  source.addEventListener('change', changed as EventListener);
-  source.addEventListener('reset', reset as EventListener);
-  source.onerror = failed;
+  const standing = new Promise<void>((resolve) => {
+    greeted = resolve;
+  });
+  ask('open');
+  const timeout = new Promise<void>((resolve) => {
+    setTimeout(() => {
+      late = greeted !== null;
+      resolve();
+    }, patience);
+  });
+  await Promise.race([standing, timeout]);
 }
 
 export function disconnect(): void {
-  clearTimeout(timer);
-  source?.close();
-  source = null;
-  last = '';
-  retry = 0;
+  ask?.('close');
   liveState.value = 'off';
 }
 

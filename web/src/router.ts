@@ -33,7 +33,7 @@ router.beforeEach(async (to) => {
   if (to.meta.public) return true;
   if (!user.value && !(await restoreSession())) return { path: '/sign-in', query: { next: to.fullPath } };
   if (!model.value) await loadModel();
-  connect();
+  await connect();
   return true;
 });
 

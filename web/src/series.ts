@@ -20,16 +20,17 @@ const steps: [span: number, period: string, milliseconds: number][] = [
   [Infinity, 'P1D', 24 * hour],
 ];
 
-/** Sorted, numbers only, with a hole wherever points are much further apart than usual. */
+const around = 4;
+
+/** Sorted, with a hole wherever two points are much further apart than those around them. */
 export function withGaps(points: [at: number, value: number][]): Point[] {
   const sorted = [...points].sort((a, b) => a[0] - b[0]);
-  if (sorted.length < 3) return sorted;
-  const apart = sorted.slice(1).map((p, i) => p[0] - sorted[i][0]).sort((a, b) => a - b);
-  const usual = apart[Math.floor(apart.length / 2)];
-  return sorted.flatMap((p, i): Point[] => {
-    const next = sorted[i + 1];
-    return next && next[0] - p[0] > Math.max(3.5 * usual, 1000) ? [p, [p[0] + usual, null]] : [p];
-  });
+  const apart = sorted.slice(1).map((p, i) => p[0] - sorted[i][0]);
+  const usual = (i: number) => {
+    const near = apart.slice(Math.max(0, i - around), i + around + 1).sort((a, b) => a - b);
+    return near[Math.floor(near.length / 2)];
+  };
+  return sorted.flatMap((p, i): Point[] => (apart[i] > Math.max(3.5 * usual(i), 1000) ? [p, [p[0] + usual(i), null]] : [p]));
 }
 
 const numbers = (found: [unknown, string][]) => found

@@ -22,25 +22,25 @@ watch(model, () => {
   if (asked) void load();
 });
 
-/** The fewest actions from the start to each state: the state before, for walking back. */
-function ways(w: Workflow): Map<string, string | null> {
-  const before = new Map<string, string | null>([[w.start, null]]);
-  for (const state of before.keys()) {
-    for (const action of w.actions) {
-      if (action.to && action.from.includes(state) && !before.has(action.to)) before.set(action.to, state);
-    }
-  }
-  return before;
-}
-
-/** The main way of a workflow: of the ways that end, each as short as can be, the one with the most steps. */
+/** The main way of a workflow: the longest that goes forward in the order in which the pack lists the states, to an end.
+ * Paused states are beside the way. */
 export function mainWay(w: Workflow): string[] {
-  const before = ways(w);
-  const back = (state: string | null): string[] => (state === null ? [] : [...back(before.get(state) ?? null), state]);
-  return w.states
-    .filter((s) => s.kind === 'closed' && before.has(s.name))
-    .map((s) => back(s.name))
-    .reduce((longest, way) => (way.length > longest.length ? way : longest), []);
+  const place = new Map(w.states.filter((s) => s.kind !== 'paused').map((s, i) => [s.name, i]));
+  const longest = new Map<string, string[]>();
+  const wayFrom = (state: string): string[] => {
+    const found = longest.get(state);
+    if (found) return found;
+    const next = w.actions
+      .filter((a) => a.to && a.from.includes(state) && (place.get(a.to) ?? -1) > place.get(state)!)
+      .map((a) => wayFrom(a.to!))
+      .filter((way) => way.length);
+    const ends = w.states.find((s) => s.name === state)?.kind === 'closed';
+    const best = next.reduce<string[]>((most, way) => (way.length > most.length ? way : most), []);
+    const way = best.length || ends ? [state, ...best] : [];
+    longest.set(state, way);
+    return way;
+  };
+  return place.has(w.start) ? wayFrom(w.start) : [];
 }
 
 export function stepsOf(workflow: string): string[] {

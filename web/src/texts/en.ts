@@ -29,7 +29,7 @@ const en: typeof zh = {
   },
   situation: {
     title: 'Situation', devices: 'Devices', online: 'Online', silent: 'Silent', alarming: 'In alarm', activeAlarms: 'Active alarms', openCases: 'Open cases',
-    overdue: 'overdue', dueSoon: 'Due soon', onlineRate: 'online', layers: 'Layers', legend: 'Legend', newestAlarms: 'Newest alarms', newestCases: 'Newest cases', map: 'Map',
+    overdue: 'Overdue', dueSoon: 'Due soon', onlineRate: 'online', layers: 'Layers', legend: 'Legend', newestAlarms: 'Newest alarms', newestCases: 'Newest cases', map: 'Map',
     table: 'Table', onlyAlarming: 'In alarm only', findDevice: 'Find a device', byLevel: 'By level', byStreet: 'Alarms by street', noAlarms: 'No alarms now',
     noAlarmsWhat: 'They appear here by themselves when something is wrong.', noCases: 'No cases now', noCasesWhat: 'They appear here when alarms or people open them.', noDevices: 'No devices yet',
     noDevicesWhat: 'Connect devices or import data and they appear on the map.', noMap: 'This browser cannot draw the map', noMapWhat: 'It needs WebGL. The table shows every device too.',
