@@ -153,12 +153,15 @@ void stream_filter_free(struct stream_filter *f)
 
 static bool type_wanted(const struct stream_filter *f, const struct json *record)
 {
+    if (f->types == NULL) {
+        return true;
+    }
     for (const struct json *t = json_first(json_get(record, "type")); t != NULL; t = t->next) {
         if (t->type == JSON_STRING && g_hash_table_contains(f->types, t->string)) {
             return true;
         }
     }
-    return f->types == NULL;
+    return false;
 }
 
 static bool in_box(const double a[4], const double b[4])
