@@ -108,9 +108,12 @@ def utc(time):
     return time.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def check(hub, readings):
+def check(hub, readings, kill_at=()):
     days = {}
-    for time, values in readings:
+    for n, (time, values) in enumerate(readings):
+        if n in kill_at:
+            hub.kill()
+            hub.start()
         days.setdefault(time.date(), {})[time.hour] = values
         entity = {"id": "urn:ngsi-ld:AirQualityObserved:t", "type": "AirQualityObserved"}
         entity.update({p: {"type": "Property", "value": float(v), "observedAt": utc(time)} for p, v in values.items()})
@@ -125,15 +128,17 @@ def check(hub, readings):
         return {c["observedAt"]: (c["attrs"]["aqiDaily"], c["attrs"]["primaryPollutantDaily"]) for c in found if "aqiDaily" in c["attrs"]}
     found = changes(hub, lambda f: f and collect(f[-1:]).get(final) == daily[final])
     found += changes(hub, lambda f: sum("aqi" in c["attrs"] for c in f) >= len(hourly))
-    assert {c["observedAt"]: (c["attrs"]["aqi"], c["attrs"]["primaryPollutant"]) for c in found if "aqi" in c["attrs"]} == hourly
+    by_number = {c["seq"]: c for c in found if "aqi" in c["attrs"]}
+    assert {c["observedAt"]: (c["attrs"]["aqi"], c["attrs"]["primaryPollutant"]) for c in by_number.values()} == hourly
+    assert len(by_number) == len(hourly), "an index was written twice"
     got = collect(found)
     assert {k: got.get(k) for k in daily} == daily
     return len(hourly), len(daily)
 
 
-def test_made_up_hours(make_hub):
+def test_made_up_hours_and_kills(make_hub):
     hub = make_hub(packs=[ROOT / "packs"])
-    hours, days = check(hub, list(made_up()))
+    hours, days = check(hub, list(made_up()), kill_at=random.Random(1).sample(range(900), 6))
     assert hours > 900 and days > 25
 
 
