@@ -6,7 +6,7 @@
 
 #include "rules/engine_private.h"
 
-enum { MAX_SAMPLES = 512 };
+enum { MAX_SAMPLES = 512, MAX_MESSAGE = 2000 };
 
 /* What a kind says of one reading. */
 enum verdict {
@@ -121,6 +121,10 @@ static const char *message_of(const struct matter *m, int language)
     struct subject_names names = {m->engine->subjects, m->subject};
     g_autoptr(GString) text = g_string_new(NULL);
     text_template_render(m->rule->message[language], text, subject_resolve, &names);
+    if (text->len > MAX_MESSAGE) {
+        const char *cut = g_utf8_find_prev_char(text->str, text->str + MAX_MESSAGE);
+        g_string_truncate(text, cut != NULL ? (gsize)(cut - text->str) : 0);
+    }
     return arena_strdup(m->engine->out, text->str);
 }
 
