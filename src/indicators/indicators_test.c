@@ -318,8 +318,7 @@ static void test_ignored(void)
     static const char *const records[] = {
         "{\"id\":\"a\",\"type\":[\"Air\"],\"at\":1,\"by\":\"index:now\",\"attrs\":{\"pm25\":{\"value\":3}}}",
         "{\"id\":\"a\",\"type\":[\"Water\"],\"at\":1,\"attrs\":{\"pm25\":{\"value\":3}}}",
-        "{\"id\":\"a\",\"type\":[\"Air\"],\"at\":1,\"attrs\":{\"pm25\":{\"value\":\"3\"},\"x\":{\"value\":3}}"
-        "}",
+        "{\"id\":\"a\",\"type\":[\"Air\"],\"at\":1,\"attrs\":{\"pm25\":{\"value\":\"3\"}}}",
         "{\"id\":\"a\",\"type\":[\"Air\"],\"at\":1}",
         "{\"op\":\"delete\",\"id\":\"a\",\"type\":[\"Air\"],\"at\":1}",
         "{}",
