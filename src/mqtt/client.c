@@ -255,16 +255,39 @@ static void drop(struct mqtt_client *c, const struct packet *p, const char *why)
     mqtt_ack(c, &token, 1);
 }
 
+/* Moved over its length field, the topic has room for a NUL. */
+static const char *terminate_topic(const struct packet *p)
+{
+    char *topic = memmove((uint8_t *)p->topic - 1, p->topic, p->topic_length);
+    topic[p->topic_length] = '\0';
+    return topic;
+}
+
+/* The head of a packet that is too large to be read; the rest is skipped. */
+static void on_oversize(struct mqtt_client *c, const struct packet *p)
+{
+    if (c->options.on_oversize == NULL ||
+        !g_utf8_validate((const char *)p->topic, (gssize)p->topic_length, NULL)) {
+        drop(c, p, "too large");
+        return;
+    }
+    counter_add(&mqtt_counters[MQTT_DROPPED], 1);
+    struct mqtt_message m = {.topic = terminate_topic(p),
+                             .payload = "",
+                             .length = p->size,
+                             .qos = p->qos,
+                             .duplicate = p->duplicate,
+                             .token = token_of(c, p)};
+    c->options.on_oversize(c->options.user, &m);
+}
+
 static void on_publish(struct mqtt_client *c, const struct packet *p)
 {
     if (!g_utf8_validate((const char *)p->topic, (gssize)p->topic_length, NULL)) {
         drop(c, p, "its topic is not UTF-8");
         return;
     }
-    /* Moved over its length field, the topic has room for a NUL. */
-    char *topic = memmove((uint8_t *)p->topic - 1, p->topic, p->topic_length);
-    topic[p->topic_length] = '\0';
-    struct mqtt_message m = {.topic = topic,
+    struct mqtt_message m = {.topic = terminate_topic(p),
                              .payload = (const char *)p->payload,
                              .length = p->payload_length,
                              .qos = p->qos,
@@ -322,7 +345,7 @@ static bool take_packets(struct mqtt_client *c)
             return fail(c, "the broker sent a malformed packet");
         }
         if (result == PACKET_TOO_LARGE) {
-            drop(c, &p, "too large");
+            on_oversize(c, &p);
             c->skip = p.size;
             continue;
         }

@@ -33,6 +33,9 @@ struct mqtt_options {
     const char *const *topics; /* filters to subscribe to at QoS 1, NULL-terminated; may be NULL */
     /* All callbacks come on the client's own thread. */
     void (*on_message)(void *user, const struct mqtt_message *m);
+    /* A message over LIMIT_MQTT_PACKET, which was not read: payload is empty, length is the packet's. To be
+     * acknowledged like any other. NULL = such messages are acknowledged and dropped. */
+    void (*on_oversize)(void *user, const struct mqtt_message *m);
     /* Called after each read from the socket was dealt with: the moment to submit what on_message gathered.
      */
     void (*on_idle)(void *user);
