@@ -12,8 +12,9 @@
 #include "rules/rules.h"
 #include "server/commands.h"
 
+/* packs stands last: its watch begins after all others have started and ends before they stop. */
 const struct feature *const server_features[] = {
-    &packs_feature, &ingest_feature, &rules_feature, &indicators_feature, &cases_feature, &demo_feature, NULL,
+    &ingest_feature, &rules_feature, &indicators_feature, &cases_feature, &demo_feature, &packs_feature, NULL,
 };
 
 void server_routes(struct http_server *s)
