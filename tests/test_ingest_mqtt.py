@@ -75,6 +75,7 @@ BAD = {
     "no object": ("zs/a/b/reading", "[1, 2]", "no JSON object"),
     "deep nesting": ("zs/a/b/reading", '{"level":' + "[" * 5000 + "]" * 5000 + "}", ""),
     "huge": ("zs/a/b/reading", '{"state": "' + "x" * 900000 + '"}', "time is missing"),
+    "too large": ("zs/a/b/reading", '{"state": "' + "x" * 1100000 + '"}', "bytes, more than 1048576"),
     "no time": ("zs/a/b/reading", '{"level": 1}', "time is missing"),
     "impossible time": ("zs/a/b/reading", '{"level": 1, "ts": "2026-02-30T00:00:00Z"}', "no time of the expected form"),
     "future": ("zs/a/b/reading", '{"level": 1, "ts": "2300-01-01T00:00:00Z"}', "future"),

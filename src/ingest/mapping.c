@@ -556,3 +556,11 @@ struct mapped *mapping_message(const struct mapping *m, struct arena *a, const c
     }
     return first;
 }
+
+struct mapped *mapping_oversize(struct arena *a, const char *topic, size_t length)
+{
+    struct mapped *out = arena_new0(a, struct mapped);
+    mapped_add_fault(out, a, NULL, "the message has %zu bytes, more than %d", "消息有 %zu 字节，超过 %d 字节",
+                     length, LIMIT_MQTT_PACKET);
+    return out;
+}

@@ -61,6 +61,8 @@ struct mapped {
  * cannot be parsed, gives a single refused one. now is the arrival. */
 struct mapped *mapping_message(const struct mapping *m, struct arena *a, const char *topic,
                                const char *payload, size_t length, instant now);
+/* A message that was too large to be read (length bytes): refused. */
+struct mapped *mapping_oversize(struct arena *a, const char *topic, size_t length);
 /* Maps one row: an object whose members are texts, by column. */
 struct mapped *mapping_row(const struct input *input, struct arena *a, const struct json *row, instant now);
 /* Adds a fault to what is mapped and refuses the fragment (attribute NULL) or not. */

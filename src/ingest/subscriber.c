@@ -33,6 +33,7 @@ struct message {
     size_t length;
     uint64_t token;
     bool duplicate;
+    bool oversize; /* payload is empty, length that of the packet */
     instant arrived;
     struct mapped *mapped;
 };
@@ -94,19 +95,26 @@ static void batch_free(struct batch *b)
     }
 }
 
-static void batch_add(struct batch *b, const struct mqtt_message *m)
+static struct mapped *map_message(const struct batch *b, const struct message *m)
+{
+    return m->oversize ? mapping_oversize(b->mapped, m->topic, m->length)
+                       : mapping_message(b->mapping, b->mapped, m->topic, m->payload, m->length, m->arrived);
+}
+
+static void batch_add(struct batch *b, const struct mqtt_message *m, bool oversize)
 {
     struct message copy = {
         .topic = arena_strdup(b->kept, m->topic),
-        .payload = arena_strndup(b->kept, m->payload, m->length),
+        .payload = oversize ? "" : arena_strndup(b->kept, m->payload, m->length),
         .length = m->length,
         .token = m->token,
         .duplicate = m->duplicate,
+        .oversize = oversize,
         .arrived = instant_now(),
     };
-    copy.mapped = mapping_message(b->mapping, b->mapped, copy.topic, copy.payload, copy.length, copy.arrived);
+    copy.mapped = map_message(b, &copy);
     g_array_append_val(b->messages, copy);
-    b->bytes += m->length + 512;
+    b->bytes += (oversize ? 0 : m->length) + 512;
 }
 
 /* A try has used up the fragments: make them again from the payloads. */
@@ -115,7 +123,7 @@ static void batch_map_again(struct batch *b)
     arena_clear(b->mapped);
     for (guint i = 0; i < b->messages->len; i++) {
         struct message *m = &g_array_index(b->messages, struct message, i);
-        m->mapped = mapping_message(b->mapping, b->mapped, m->topic, m->payload, m->length, m->arrived);
+        m->mapped = map_message(b, m);
     }
 }
 
@@ -155,7 +163,8 @@ static bool write_message(struct batch *b, struct txn *t, const struct message *
         if (!write_mapped(b, t, one, e)) {
             return false;
         }
-        struct rejected_message r = {one, m->topic, m->payload, m->length, m->duplicate, index};
+        struct rejected_message r = {one,          m->topic, m->payload, m->oversize ? 0 : m->length,
+                                     m->duplicate, index};
         bool added = false;
         if (one->faults != NULL && !rejected_put(t, &r, &added, e)) {
             return false;
@@ -315,21 +324,30 @@ static void *committer(void *user)
 
 /* ---- the client's callbacks ---- */
 
-static void on_message(void *user, const struct mqtt_message *message)
+static void gather(struct subscriber *s, const struct mqtt_message *message, bool oversize)
 {
-    struct subscriber *s = user;
     counter_add(&subscriber_counters[RECEIVED], 1);
     g_mutex_lock(&s->lock);
     if (s->gathering == NULL) {
         s->gathering = batch_new(s->mapping, s->generation);
     }
-    batch_add(s->gathering, message);
+    batch_add(s->gathering, message, oversize);
     bool full = batch_is_full(s->gathering) && !s->paused;
     s->paused = s->paused || full;
     g_mutex_unlock(&s->lock);
     if (full) {
         tell_client(s);
     }
+}
+
+static void on_message(void *user, const struct mqtt_message *message)
+{
+    gather(user, message, false);
+}
+
+static void on_oversize(void *user, const struct mqtt_message *message)
+{
+    gather(user, message, true);
 }
 
 static void on_idle(void *user)
@@ -395,6 +413,7 @@ static void connect_client(struct subscriber *s, const char *const *filters)
         .password = s->hub->mqtt_password,
         .topics = filters,
         .on_message = on_message,
+        .on_oversize = on_oversize,
         .on_idle = on_idle,
         .on_state = on_state,
         .user = s,
