@@ -21,7 +21,7 @@ static void round_trips(void)
     static const char *const texts[] = {
         "{\"a\":1,\"b\":[true,false,null],\"c\":{\"d\":\"盖\\n\\\"\"},\"e\":-0.5,\"f\":12.25,\"h\":{}}",
         "[0,-9223372036854775808,9223372036854775807,0.1,1e+300,123456.7891,-3.0000001]", "\"x\\u0001\"",
-        "12.5"};
+        "\"\\\\u0000\"", "12.5"};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
         g_assert_cmpstr(json_text(a, parse(a, texts[i])), ==, texts[i]);
     }
@@ -34,10 +34,24 @@ static void broken_text_is_refused(void)
 {
     arena_auto a = arena_new();
     g_autofree char *deep = g_strnfill(200, '[');
-    const char *const bad[] = {"",         " ",     "{",     "[1,]",        "{\"a\" 1}",
-                               "nul",      "01",    "1e999", "\"\\u0000\"", "{\"a\\u0000\":1}",
-                               "\"\xff\"", "[1] 2", "NaN",   "Infinity",    "'a'",
-                               "\"a\nb\"", deep};
+    const char *const bad[] = {"",
+                               " ",
+                               "{",
+                               "[1,]",
+                               "{\"a\" 1}",
+                               "nul",
+                               "01",
+                               "1e999",
+                               "\"\\u0000\"",
+                               "\"\\\\\\u0000\"",
+                               "{\"a\\u0000\":1}",
+                               "\"\xff\"",
+                               "[1] 2",
+                               "NaN",
+                               "Infinity",
+                               "'a'",
+                               "\"a\nb\"",
+                               deep};
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
         struct error e = {0};
         g_assert_null(json_parse(a, bad[i], strlen(bad[i]), &e));

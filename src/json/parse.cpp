@@ -13,99 +13,145 @@ extern "C" {
 namespace
 {
 
-enum class outcome { ok, nul_in_string };
+// Walks simdjson's tape (its doc/tape.md: a word a value, its type in the top byte) and makes a node of each
+// value. The strings are copied all at once: simdjson keeps each behind its length and terminated.
+class builder
+{
+  public:
+    builder(struct arena *a, const simdjson::dom::document &doc, size_t length)
+        : arena(a), tape(doc.tape.get()), at(1), nodes(nullptr), nodes_left(0)
+    {
+        // What the document's own buffer is made for: five bytes for three of the text.
+        size_t size = (5 * length / 3 + simdjson::SIMDJSON_PADDING) & ~static_cast<size_t>(63);
+        char *copy = static_cast<char *>(arena_alloc(a, size));
+        memcpy(copy, doc.string_buf.get(), size);
+        strings = copy;
+    }
 
-struct builder {
+    struct json *value()
+    {
+        struct json *v = node();
+        fill(v);
+        return v;
+    }
+
+  private:
     struct arena *arena;
+    const uint64_t *tape;
+    size_t at; // the next word
+    const char *strings;
+    struct json *nodes;
+    size_t nodes_left;
 
-    const char *text(std::string_view s)
+    static constexpr size_t NODES = 16;
+
+    struct json *node()
     {
-        return arena_strndup(arena, s.data(), s.size());
+        if (nodes_left == 0) {
+            nodes = static_cast<struct json *>(arena_alloc(arena, NODES * sizeof(struct json)));
+            nodes_left = NODES;
+        }
+        nodes_left--;
+        struct json *v = nodes++;
+        memset(v, 0, sizeof *v);
+        return v;
     }
 
-    outcome fill(struct json *v, simdjson::dom::element e)
+    const char *text(uint64_t word, uint32_t *length) const
     {
-        using simdjson::dom::element_type;
-        switch (e.type()) {
-        case element_type::NULL_VALUE: v->type = JSON_NULL; break;
-        case element_type::BOOL:
+        const char *from = strings + (word & 0x00ffffffffffffffULL);
+        memcpy(length, from, sizeof *length);
+        return from + sizeof *length;
+    }
+
+    void fill(struct json *v)
+    {
+        uint64_t word = tape[at++];
+        switch (static_cast<char>(word >> 56)) {
+        case 'n': v->type = JSON_NULL; break;
+        case 't':
+        case 'f':
             v->type = JSON_BOOL;
-            v->boolean = e.get_bool().value_unsafe();
+            v->boolean = static_cast<char>(word >> 56) == 't';
             break;
-        case element_type::INT64:
+        case 'l':
             v->type = JSON_INT;
-            v->integer = e.get_int64().value_unsafe();
+            v->integer = static_cast<int64_t>(tape[at++]);
             break;
-        case element_type::UINT64:
+        case 'u':
             v->type = JSON_DOUBLE;
-            v->number = static_cast<double>(e.get_uint64().value_unsafe());
+            v->number = static_cast<double>(tape[at++]);
             break;
-        case element_type::DOUBLE:
+        case 'd':
             v->type = JSON_DOUBLE;
-            v->number = e.get_double().value_unsafe();
+            memcpy(&v->number, &tape[at++], sizeof v->number);
             break;
-        case element_type::STRING: {
-            std::string_view s = e.get_string().value_unsafe();
-            if (memchr(s.data(), 0, s.size()) != nullptr) {
-                return outcome::nul_in_string;
-            }
+        case '"':
             v->type = JSON_STRING;
-            v->string = text(s);
-            v->length = static_cast<uint32_t>(s.size());
+            v->string = text(word, &v->length);
             break;
+        case '[': array(v); break;
+        default: object(v);
         }
-        case element_type::ARRAY: return array(v, e.get_array().value_unsafe());
-        case element_type::OBJECT: return object(v, e.get_object().value_unsafe());
-        }
-        return outcome::ok;
     }
 
-    struct json *child()
-    {
-        return static_cast<struct json *>(arena_zalloc(arena, sizeof(struct json)));
-    }
-
-    outcome array(struct json *v, simdjson::dom::array elements)
+    void array(struct json *v)
     {
         v->type = JSON_ARRAY;
-        for (simdjson::dom::element e : elements) {
-            struct json *c = json_append(v, child());
-            if (fill(c, e) != outcome::ok) {
-                return outcome::nul_in_string;
-            }
+        while (static_cast<char>(tape[at] >> 56) != ']') {
+            struct json *c = node();
+            fill(c);
+            json_append(v, c);
         }
-        return outcome::ok;
+        at++;
     }
 
-    outcome object(struct json *v, simdjson::dom::object members)
+    void object(struct json *v)
     {
+        uint64_t seen = 0; // one bit for each kind of name: most names need no look at the ones before
         v->type = JSON_OBJECT;
-        for (simdjson::dom::key_value_pair m : members) {
-            if (memchr(m.key.data(), 0, m.key.size()) != nullptr) {
-                return outcome::nul_in_string;
-            }
-            struct json *c = nullptr;
-            if (v->length > 0) {
-                c = json_getn(v, m.key.data(), m.key.size());
-            }
+        while (static_cast<char>(tape[at] >> 56) != '}') {
+            uint32_t length;
+            const char *key = text(tape[at++], &length);
+            uint64_t bit = uint64_t{1} << ((length * 7 + static_cast<unsigned char>(key[0]) +
+                                            static_cast<unsigned char>(key[length / 2]) * 3) &
+                                           63);
+            struct json *c = (seen & bit) != 0 ? json_getn(v, key, length) : nullptr;
+            seen |= bit;
             if (c != nullptr) { // the last of equal names stands
                 struct json *next = c->next;
-                const char *key = c->key;
                 memset(c, 0, sizeof *c);
-                c->key = key;
                 c->next = next;
             } else {
-                c = json_append(v, child());
-                c->key = text(m.key);
+                c = json_append(v, node());
             }
-            c->key_length = static_cast<uint32_t>(m.key.size());
-            if (fill(c, m.value) != outcome::ok) {
-                return outcome::nul_in_string;
-            }
+            c->key = key;
+            c->key_length = length;
+            fill(c);
         }
-        return outcome::ok;
+        at++;
     }
 };
+
+// NUL can only come from an escape: \\u0000 whose backslash is not itself escaped.
+bool holds_nul(const char *text, size_t length)
+{
+    const char *end = text + length;
+    if (memchr(text, '\\', length) == nullptr) {
+        return false;
+    }
+    for (const char *p = text; (p = static_cast<const char *>(memmem(p, end - p, "\\u0000", 6))) != nullptr;
+         p++) {
+        const char *before = p;
+        while (before > text && before[-1] == '\\') {
+            before--;
+        }
+        if ((p - before) % 2 == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 // Each thread keeps its parser, whose buffers grow to the largest document seen and are given back when that
 // was large.
@@ -166,12 +212,10 @@ extern "C" struct json *json_parse(struct arena *a, const char *text, size_t len
         explain(e, code);
         return nullptr;
     }
-    builder b{a};
-    struct json *v = b.child();
-    if (b.fill(v, root) != outcome::ok) {
+    if (holds_nul(text, length)) {
         error_set(e, ERROR_INVALID_REQUEST, "The JSON holds the character U+0000, which is not accepted",
                   "JSON 中含有不被接受的字符 U+0000");
         return nullptr;
     }
-    return v;
+    return builder(a, parser.doc, length).value();
 }

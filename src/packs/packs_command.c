@@ -115,9 +115,6 @@ int packs_command(int argc, char **argv, const struct feature *const *features)
             language = argv[++i];
         } else if (g_str_has_prefix(argv[i], "--lang=")) {
             language = argv[i] + strlen("--lang=");
-        } else if (strcmp(argv[i], "--help") == 0) {
-            usage();
-            return 0;
         } else if (argv[i][0] == '-') {
             return usage(strcmp(argv[i], "--help") == 0 ? stdout : stderr);
         } else if (name == NULL) {
