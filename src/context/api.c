@@ -443,6 +443,9 @@ static bool apply_job(struct store_job *job, struct txn *t, struct error *e)
 
 void write_call_clear(struct write_call *w)
 {
+    if (w->clear != NULL) {
+        w->clear(w);
+    }
     type_query_free(w->type);
     ld_context_unref(w->ctx);
 }

@@ -93,6 +93,8 @@ struct write_call {
     bool (*apply)(struct write_call *w, struct txn *t, struct error *e);
     /* Replies once the commit is on disk. */
     void (*reply)(struct write_call *w);
+    /* Frees what is larger than the call, after the reply; may be NULL. */
+    void (*clear)(struct write_call *w);
     const char *id;
     struct json *fragment;
     struct write_result result;

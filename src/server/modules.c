@@ -3,6 +3,7 @@
 #include "cases/cases.h"
 #include "context/context.h"
 #include "context/stream.h"
+#include "context/subscription.h"
 #include "context/temporal.h"
 #include "demo/demo.h"
 #include "indicators/indicators.h"
@@ -23,6 +24,7 @@ void server_routes(struct http_server *s)
     http_server_routes(s, identity_routes);
     http_server_routes(s, context_routes);
     http_server_routes(s, temporal_routes);
+    http_server_routes(s, subscription_routes);
     http_server_routes(s, stream_routes);
     http_server_routes(s, ledger_routes);
     for (int i = 0; server_features[i] != NULL; i++) {

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Notifications: every subscription follows the change log with a cursor of its own.
+ *
+ * A subscription to which nothing new applies is idle and costs nothing. A change of a type that it watches
+ * makes it ready; a worker then reads the log from its cursor, renders one notification and sends it; the
+ * cursor moves when the endpoint has taken it. So a dead endpoint holds up only itself, and after a restart
+ * each goes on from its cursor: at least once. After too many failures it is parked: paused, with the reason,
+ * until someone sets isActive again.
+ *
+ *          change                picked                 taken, more to read
+ *   IDLE ----------> READY ----------------> SENDING ----------------------> READY
+ *     ^                ^  \_ nothing applies ___/ | \ failed: back-off;
+ *     |________________|__________________________|  \ throttling, interval      too often
+ *              time is up \______ WAITING <___________\____________________> PARKED          */
+#pragma once
+
+#include "context/subscription.h"
+
+struct notifier_options {
+    struct store *store;
+    struct http_client *client;
+};
+void notifier_start(const struct notifier_options *o);
+void notifier_stop(void);
+
+/* Installs a subscription, or a new version of one. state is what notifier_state wrote, NULL for a new one,
+ * which then begins at the end of the log. */
+void notifier_put(struct subscription *s, const struct json *state);
+/* False when there is none. */
+bool notifier_remove(const char *id);
+/* The definition in force: a new reference, or NULL. */
+struct subscription *notifier_find(const char *id);
+int notifier_count(void);
+/* Ids in order, skipping the first offset, at most limit. */
+char **notifier_ids(int64_t offset, int64_t limit);
+/* The subscription as its readers see it: body, status, counters. NULL when there is none. */
+struct json *notifier_describe(struct arena *a, const char *id);
+
+/* The state of a subscription that has just been made, where the log ends at the given record. */
+const char *notifier_first_state(struct arena *a, uint64_t log_end);
+/* Where the states are kept: id → JSON. */
+#define NOTIFIER_SPACE "subscriptions.state"
+#define NOTIFIER_CURSOR "subscriptions"
+
+/* ---- parts, for notifier.c alone ---- */
+
+/* What a record means for a subscription: the triggers that it pulls (0 = none). */
+unsigned notification_triggers(const struct subscription *s, const struct json *record);
+/* Appends the entity of a record, as it was after it, if it passes the subscription's query; false otherwise.
+ */
+bool notification_add(GString *data, const struct subscription *s, struct view *v, const struct json *record);
+/* Puts data (entities, comma-separated) into the message for the endpoint: HTTP body or MQTT payload. */
+GString *notification_message(const struct subscription *s, const char *data);
+/* Sends a message (taken over); done is called once on some thread, never before this returns. */
+void notification_send(struct http_client *client, const struct subscription *s, GString *message,
+                       void (*done)(void *user, bool ok, const char *reason), void *user);
+void notification_senders_start(void);
+void notification_senders_stop(void);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Subscriptions (ETSI GS CIM 009 V1.9.1, 5.2.12, 5.8): what they say, checked and compiled. */
+#pragma once
+
+#include "context/query.h"
+#include "context/render.h"
+#include "http/http.h"
+#include "store/store.h"
+
+extern const struct route subscription_routes[];
+/* Loads the subscriptions and starts to notify; context_bind must have been called. */
+bool subscription_start(struct store *s, struct http_client *client, struct error *e);
+/* After the HTTP server has stopped, before its client and the store. Does nothing when not started. */
+void subscription_stop(void);
+
+/* ---- one subscription ---- */
+
+enum subscription_trigger {
+    TRIGGER_ENTITY_CREATED = 1,
+    TRIGGER_ENTITY_DELETED = 2,
+    TRIGGER_ATTRIBUTE_CREATED = 4,
+    TRIGGER_ATTRIBUTE_UPDATED = 8,
+    TRIGGER_ATTRIBUTE_DELETED = 16,
+};
+
+enum subscription_accept { ACCEPT_JSON, ACCEPT_LD_JSON, ACCEPT_GEO_JSON };
+
+/* Where notifications go. */
+struct subscription_endpoint {
+    bool mqtt;
+    const char *uri;
+    enum subscription_accept accept;
+    const char *const *receiver; /* pairs of name and value, NULL-terminated */
+    int timeout_ms;
+    int cooldown_ms;
+    /* of mqtt://user:password@host:port/topic */
+    const char *host, *user, *password, *topic;
+    int port, qos;
+};
+
+/* What a client wrote, compiled; does not change. One thread at a time may use query. */
+struct subscription {
+    gint references;
+    struct arena *a;
+    const char *id;
+    const struct json *body;          /* as written, with the id and without what only we may say */
+    const struct json *context_value; /* the @context for names, or NULL */
+    struct ld_context *ctx;
+    struct entity_query query;
+    const char *const *types; /* every match has one of these; NULL = any type */
+    unsigned triggers;
+    const char *const *watched; /* stored names; NULL = all */
+    bool active;
+    bool expires_known;
+    instant expires;
+    int64_t throttling; /* µs; 0 = none */
+    int64_t interval;   /* µs; 0 = on change */
+    struct render render;
+    struct subscription_endpoint endpoint;
+};
+/* Checks and compiles. context_value is the request's @context (may be NULL; jsonldContext in the body stands
+ * before it). body is copied. NULL with e set when something is wrong. An id is made up when the body has
+ * none. */
+struct subscription *subscription_parse(const struct json *body, const struct json *context_value,
+                                        struct error *e);
+struct subscription *subscription_ref(struct subscription *s);
+void subscription_unref(struct subscription *s); /* NULL is fine */
+typedef struct subscription subscription_autoptr_target;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(subscription_autoptr_target, subscription_unref)
+#define subscription_auto g_autoptr(subscription_autoptr_target)
