@@ -24,7 +24,7 @@ const en: typeof zh = {
     total: '{n} in all', page: 'Page {page} of {pages}', prev: 'Previous page', next: 'Next page', perPage: '{n} a page', sortBy: 'Sort by {name}',
     time: 'Time', name: 'Name', type: 'Type', place: 'Place', state: 'State', source: 'Source', message: 'Message', actions: 'Actions', value: 'Value',
     updated: 'Updated', required: 'required', optional: 'optional', failed: 'That did not work', loadFailed: 'Could not load', newer: '{n} updates', details: 'Details',
-    notFound: 'There is no such page', notFoundWhat: 'The address may be wrong, or its subject was deleted.', home: 'To the situation', forbidden: 'Not permitted',
+    missing: 'Not found', notFound: 'There is no such page', notFoundWhat: 'The address may be wrong, or its subject was deleted.', home: 'To the situation', forbidden: 'Not permitted',
     forbiddenWhat: 'This account may not see this page. Ask an administrator.', copied: 'Copied', copy: 'Copy', ago: 'at', street: 'Street',
   },
   situation: {

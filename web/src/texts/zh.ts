@@ -22,7 +22,7 @@ const zh = {
     total: '共 {n} 条', page: '第 {page} / {pages} 页', prev: '上一页', next: '下一页', perPage: '每页 {n} 条', sortBy: '按{name}排序',
     time: '时间', name: '名称', type: '类型', place: '位置', state: '状态', source: '来源', message: '说明', actions: '操作', value: '数值',
     updated: '更新于', required: '必填', optional: '选填', failed: '没有成功', loadFailed: '加载失败', newer: '有 {n} 条更新', details: '详情',
-    notFound: '找不到这个页面', notFoundWhat: '地址可能有误，或内容已被删除。', home: '回到态势', forbidden: '没有权限',
+    missing: '找不到', notFound: '找不到这个页面', notFoundWhat: '地址可能有误，或内容已被删除。', home: '回到态势', forbidden: '没有权限',
     forbiddenWhat: '当前账号不能查看此页。请联系管理员开通。', copied: '已复制', copy: '复制', ago: '于', street: '街道',
   },
   situation: {
