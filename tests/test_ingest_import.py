@@ -20,8 +20,8 @@ inputs:
     zone: "+08:00"
     missing: ["NA"]
     attributes:
-      name: {from: 站名, value: text, fixed: true}
-      level: {from: level, max: 100000}
+      name: {from: 站名, value: text}
+      level: {from: level, max: 1000000}
 """
 HEADER = "no,date,hour,站名,level\n"
 
