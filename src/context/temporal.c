@@ -126,9 +126,10 @@ static bool work_retrieve(struct temporal_job *j, struct error *e)
     temporal_set_init(&s, a, &j->q);
     bool ok = temporal_set_read(&s, j->id, head, true, NULL, NULL, &found, e);
     if (ok) {
-        struct temporal_entity empty = {.id = j->id, .head = head};
         if (!found) {
-            g_ptr_array_add(s.entities, &empty);
+            struct temporal_entity *empty = arena_new0(a, struct temporal_entity);
+            *empty = (struct temporal_entity){.id = j->id, .head = head};
+            g_ptr_array_add(s.entities, empty);
         }
         temporal_set_finish(&s);
         answer(j, &s, false, NULL);
