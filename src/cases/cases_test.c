@@ -383,7 +383,7 @@ static const struct json *stage_of(const struct json *entity)
 static instant due_of(const struct json *entity)
 {
     const struct json *due = json_get(stage_of(entity), "due");
-    instant t;
+    instant t = 0;
     g_assert_true(json_is(due, JSON_STRING) && instant_parse(due->string, due->length, NULL, &t));
     return t;
 }
