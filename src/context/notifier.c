@@ -361,6 +361,30 @@ static void run_turn(void *data, void *unused)
 
 /* ---- the thread: follows the log, keeps the time, saves ---- */
 
+/* The types of all records of a batch, so that most subscriptions are passed over at one look. */
+static GHashTable *types_of(const struct log_batch *b)
+{
+    GHashTable *types = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int i = 0; i < b->count; i++) {
+        for (const struct json *t = json_first(json_get(b->records[i], "type")); t != NULL; t = t->next) {
+            if (t->type == JSON_STRING) {
+                g_hash_table_add(types, (gpointer)t->string);
+            }
+        }
+    }
+    return types;
+}
+
+static bool batch_may_concern(const struct subscription *s, GHashTable *types)
+{
+    for (const char *const *t = s->types; t != NULL && *t != NULL; t++) {
+        if (g_hash_table_contains(types, *t)) {
+            return true;
+        }
+    }
+    return s->types == NULL;
+}
+
 static bool may_concern(const struct subscription *s, const struct json *record)
 {
     for (const char *const *t = s->types; t != NULL && *t != NULL; t++) {
@@ -386,13 +410,15 @@ static void offer(struct entry *x, const struct log_batch *b)
 
 static void offer_batch(const struct log_batch *b)
 {
+    g_autoptr(GHashTable) types = types_of(b);
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n.lock);
     GHashTableIter i;
     void *x;
     g_hash_table_iter_init(&i, n.entries);
     while (g_hash_table_iter_next(&i, NULL, &x)) {
         struct entry *entry = x;
-        if (entry->phase == IDLE && entry->def->interval == 0 && entry->def->active) {
+        if (entry->phase == IDLE && entry->def->interval == 0 && entry->def->active &&
+            batch_may_concern(entry->def, types)) {
             offer(entry, b);
         }
     }
