@@ -38,7 +38,7 @@ function baseLayers(c: MapColours, scale: number): LayerSpecification[] {
   ];
 }
 
-/** Names stand over the devices, so that they can be read in a crowd. */
+/** Names stand over single devices, so that they can be read in a crowd, but under clusters with their counts. */
 function nameLayers(c: MapColours, scale: number, english: boolean): LayerSpecification[] {
   const name: ExpressionSpecification = english ? ['coalesce', ['get', 'name_en'], ['get', 'name']] : ['get', 'name'];
   return [
@@ -61,8 +61,8 @@ function nameLayers(c: MapColours, scale: number, english: boolean): LayerSpecif
 }
 
 /** Severity as a number (4 red … 1 blue, 0 none) → its colour. */
-const ringColour = (c: MapColours, property: string): ExpressionSpecification =>
-  ['match', ['get', property], 4, c.red, 3, c.orange, 2, c.yellow, 1, c.blue, c.rim];
+const ringColour = (c: MapColours, property: string, otherwise = c.rim): ExpressionSpecification =>
+  ['match', ['get', property], 4, c.red, 3, c.orange, 2, c.yellow, 1, c.blue, otherwise];
 
 function deviceLayers(c: MapColours, scale: number): LayerSpecification[] {
   const radius = byZoom(scale, [11, 1.5], [12, 2.9], [13, 4.4], [14, 5.6], [16, 9]);
@@ -76,7 +76,7 @@ function deviceLayers(c: MapColours, scale: number): LayerSpecification[] {
     {
       id: 'clusters', type: 'circle', source: 'devices', filter: ['has', 'point_count'],
       paint: {
-        'circle-color': c.panel, 'circle-opacity': 0.92, 'circle-stroke-color': ringColour(c, 'worst'), 'circle-stroke-width': 2.5 * scale,
+        'circle-color': c.panel, 'circle-opacity': 0.92, 'circle-stroke-color': ringColour(c, 'worst', c.street), 'circle-stroke-width': 2.5 * scale,
         'circle-radius': ['step', ['get', 'point_count'], 12 * scale, 20, 15 * scale, 100, 19 * scale],
       },
     },
@@ -113,6 +113,8 @@ export function buildStyle(c: MapColours, scale: number, english: boolean, clust
     type: 'geojson', data: empty, promoteId: 'id', cluster, clusterRadius: 36 * scale, clusterMaxZoom: 13,
     ...(cluster ? { clusterProperties: { worst: ['max', ['get', 'rank']] } } : {}),
   };
+  const names = nameLayers(c, scale, english);
+  const devicesOver = deviceLayers(c, scale);
   return {
     version: 8,
     sources: {
@@ -121,6 +123,6 @@ export function buildStyle(c: MapColours, scale: number, english: boolean, clust
       lines: { type: 'geojson', data: empty, promoteId: 'id' },
       devices,
     },
-    layers: [...baseLayers(c, scale), ...deviceLayers(c, scale), ...nameLayers(c, scale, english)],
+    layers: [...baseLayers(c, scale), ...(cluster ? [...names, ...devicesOver] : [...devicesOver, ...names])],
   };
 }
