@@ -21,7 +21,7 @@ enum {
 
 struct series {
     int64_t sid;
-    char *attribute, *dataset, *type, *unit;
+    const char *attribute, *dataset, *type, *unit; /* in history.names */
     bool observed;
     bool unsaved; /* its row is not in the table yet, or has changed */
     GArray *open; /* of struct point, ascending distinct times */
@@ -41,6 +41,7 @@ struct history {
     GMutex lock;
     GCond moved;
     GHashTable *entities; /* id → GPtrArray of struct series * */
+    GStringChunk *names;  /* the texts of all series in memory, each once */
     int64_t next_sid;
     int64_t open_points;
     gint64 oldest_open; /* monotonic time of the first point since the last flush; 0 = none */
@@ -66,10 +67,6 @@ static const char *const schema[] = {
 static void series_free(void *data)
 {
     struct series *s = data;
-    g_free(s->attribute);
-    g_free(s->dataset);
-    g_free(s->type);
-    g_free(s->unit);
     g_array_unref(s->open);
     g_free(s);
 }
@@ -104,15 +101,20 @@ static const char *column_text(sqlite3_stmt *st, int column)
 
 /* ---- taking records in ---- */
 
-static struct series *series_new(int64_t sid, const char *attribute, const char *dataset, const char *type,
-                                 const char *unit, bool observed)
+static const char *name_in(struct history *h, const char *text)
+{
+    return text != NULL ? g_string_chunk_insert_const(h->names, text) : NULL;
+}
+
+static struct series *series_new(struct history *h, int64_t sid, const char *attribute, const char *dataset,
+                                 const char *type, const char *unit, bool observed)
 {
     struct series *s = g_new0(struct series, 1);
     s->sid = sid;
-    s->attribute = g_strdup(attribute);
-    s->dataset = g_strdup(dataset);
-    s->type = g_strdup(type);
-    s->unit = g_strdup(unit);
+    s->attribute = name_in(h, attribute);
+    s->dataset = name_in(h, dataset);
+    s->type = name_in(h, type);
+    s->unit = name_in(h, unit);
     s->observed = observed;
     s->open = point_array();
     return s;
@@ -130,7 +132,7 @@ static GPtrArray *entity_series(struct history *h, const char *id)
     while (sqlite3_step(h->series_of) == SQLITE_ROW) {
         sqlite3_stmt *st = h->series_of;
         g_ptr_array_add(all,
-                        series_new(sqlite3_column_int64(st, 0), column_text(st, 1), column_text(st, 2),
+                        series_new(h, sqlite3_column_int64(st, 0), column_text(st, 1), column_text(st, 2),
                                    column_text(st, 3), column_text(st, 4), sqlite3_column_int(st, 5) != 0));
     }
     sqlite3_reset(h->series_of);
@@ -149,11 +151,10 @@ static struct series *find_series(const GPtrArray *all, const char *attribute, c
     return NULL;
 }
 
-static void note(char **kept, const char *now, bool *changed)
+static void note(struct history *h, const char **kept, const char *now, bool *changed)
 {
     if (g_strcmp0(*kept, now) != 0) {
-        g_free(*kept);
-        *kept = g_strdup(now);
+        *kept = name_in(h, now);
         *changed = true;
     }
 }
@@ -222,13 +223,13 @@ static void take_instance(struct history *h, GPtrArray *all, const char *attribu
     type = type != NULL ? type : "Property";
     struct series *s = find_series(all, attribute, dataset);
     if (s == NULL) {
-        s = series_new(h->next_sid++, attribute, dataset, type, json_get_string(instance, "unitCode"),
+        s = series_new(h, h->next_sid++, attribute, dataset, type, json_get_string(instance, "unitCode"),
                        has_time);
         s->unsaved = true;
         g_ptr_array_add(all, s);
     } else {
-        note(&s->type, type, &s->unsaved);
-        note(&s->unit, json_get_string(instance, "unitCode"), &s->unsaved);
+        note(h, &s->type, type, &s->unsaved);
+        note(h, &s->unit, json_get_string(instance, "unitCode"), &s->unsaved);
         s->unsaved |= s->observed != has_time;
         s->observed = has_time;
     }
@@ -393,6 +394,7 @@ static bool flush(struct history *h, struct error *e)
     }
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&h->lock);
     g_hash_table_remove_all(h->entities);
+    g_string_chunk_clear(h->names);
     h->open_points = 0;
     h->oldest_open = 0;
     h->stored = h->seen;
@@ -533,6 +535,7 @@ struct history *history_open(struct store *s, struct error *e)
     g_mutex_init(&h->lock);
     g_mutex_init(&h->reader_lock);
     g_cond_init(&h->moved);
+    h->names = g_string_chunk_new(4096);
     h->entities = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     h->db = sqlite_open(path, read_only, CACHE_KIB, e);
     if (h->db == NULL || (!read_only && !sqlite_migrate(h->db, schema, G_N_ELEMENTS(schema), e)) ||
@@ -568,6 +571,7 @@ void history_close(struct history *h)
     sqlite3_close(h->db);
     sqlite3_close(h->reader_db);
     g_hash_table_unref(h->entities);
+    g_string_chunk_free(h->names);
     g_mutex_clear(&h->lock);
     g_mutex_clear(&h->reader_lock);
     g_cond_clear(&h->moved);
