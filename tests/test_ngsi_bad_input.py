@@ -27,7 +27,7 @@ def bad(**attributes):
     (bad(x={"value": 1, "observedAt": "2026-02-01T00:00:00"}), 400, "BadRequestData"),
     (bad(**{f"a{n}": n for n in range(1200)}), 400, "BadRequestData"),
     (bad(x="y" * (1 << 20)), 413, ""),
-])
+], ids=lambda value: repr(value)[:30])
 def test_payloads(hub, body, status, kind):
     before = hub.get("/ngsi-ld/v1/types").json["typeList"]
     for language, other in (("en", "zh"), ("zh", "en")):

@@ -12,25 +12,28 @@
 #include "store/store.h"
 #include "json/json.h"
 
+/* clang-format off */
 /* Stored form of an entity, a JSON object, the same on disk, in the log and between the features:
  *
- *   {"id": "urn:ngsi-ld:AirQualityObserved:a1", "type": ["AirQualityObserved"], "scope":
- * ["/渝中区/大坪街道"], "createdAt": 1772323200000000, "modifiedAt": 1772323200000000, "pm25": {"type":
- * "Property", "value": 12.5, "unitCode": "GQ", "observedAt": "2026-03-01T00:00:00Z", "createdAt":
- * 1772323200000000, "modifiedAt": 1772323200000000, "accuracy": {…a sub-attribute…}}, "refPipe": {"type":
- * "Relationship", "object": "urn:…"}, "temp": [ {…instance…}, {…instance with "datasetId"…} ]}
+ *   {"id": "urn:ngsi-ld:AirQualityObserved:a1",
+ *    "type": ["AirQualityObserved"],
+ *    "scope": ["/渝中区/大坪街道"],
+ *    "createdAt": 1772323200000000, "modifiedAt": 1772323200000000,
+ *    "pm25": {"type": "Property", "value": 12.5, "unitCode": "GQ", "observedAt": "2026-03-01T00:00:00Z",
+ *             "accuracy": {…a sub-attribute…}},
+ *    "refPipe": {"type": "Relationship", "object": "urn:…", "modifiedAt": 1772000000000000},
+ *    "temp": [{…instance…}, {…instance with "datasetId"…}]}
  *
- * type and scope are always arrays; createdAt and modifiedAt are microseconds (as the API's representations
- * they are ISO 8601 texts, and left out unless asked for); observedAt is UTC text. An attribute with several
- * datasetIds is an array of instances, else one object. Member names that carry the value: value (Property,
- * GeoProperty), object, languageMap, vocab, json, valueList, objectList.
+ * type and scope are always arrays. createdAt and modifiedAt are microseconds (the API's representations have ISO 8601
+ * texts, where they are asked for); an attribute instance has its own only where they differ from the entity's.
+ * observedAt is UTC text. An attribute with several datasetIds is an array of instances, else one object. Member names
+ * that carry the value: value (Property, GeoProperty), object, languageMap, vocab, json, valueList, objectList.
  *
- * Short names: types and attribute names are IRIs after expansion by the request's @context. An IRI of the
- * default vocabulary "https://uri.etsi.org/ngsi-ld/default-context/" is stored without that prefix ("pm25"),
- * one of the core
- * ("https://uri.etsi.org/ngsi-ld/location") as the core term ("location"), any other as the whole IRI. A
- * short name has no
- * ':', an IRI has one, so the two never meet. Packs use short names. */
+ * Short names: types and attribute names are IRIs after expansion by the request's @context. An IRI of the default
+ * vocabulary "https://uri.etsi.org/ngsi-ld/default-context/" is stored without that prefix ("pm25"), one of the core
+ * ("https://uri.etsi.org/ngsi-ld/location") as the core term ("location"), any other as the whole IRI. A short name has
+ * no ':', an IRI has one, so the two never meet. Packs use short names. */
+/* clang-format on */
 
 /* Reads one entity, current as of the view. NULL when there is none. */
 struct json *context_get(struct view *v, struct arena *a, const char *id);

@@ -379,13 +379,41 @@ static const struct json *selected(const struct json *attribute, const struct re
     return list->length > 1 ? list : list->first;
 }
 
+/* An instance with the times that it shares with its entity. */
+static struct json *with_times(struct arena *a, const struct json *instance, const struct json *entity)
+{
+    static const char *const times[] = {"createdAt", "modifiedAt"};
+    struct json *copy = json_copy(a, instance);
+    for (int i = 0; i < 2; i++) {
+        const struct json *own = json_get(entity, times[i]);
+        if (own != NULL && json_get(copy, times[i]) == NULL) {
+            json_add(copy, times[i], json_int(a, own->integer));
+        }
+    }
+    return copy;
+}
+
+static const struct json *attribute_with_times(struct arena *a, const struct json *attribute,
+                                               const struct json *entity)
+{
+    if (attribute->type != JSON_ARRAY) {
+        return with_times(a, attribute, entity);
+    }
+    struct json *list = json_array(a);
+    for (const struct json *i = attribute->first; i != NULL; i = i->next) {
+        json_append(list, with_times(a, i, entity));
+    }
+    return list;
+}
+
 static void write_attributes(GString *out, const struct json *entity, const struct render *r)
 {
     for (const struct json *m = json_first(entity); m != NULL; m = m->next) {
         const struct json *attribute = entity_is_attribute(m) && shown(r, m->key) ? selected(m, r) : NULL;
         if (attribute != NULL) {
             write_named(out, m, r);
-            render_attribute(out, attribute, r);
+            render_attribute(out,
+                             r->sys_attrs ? attribute_with_times(r->arena, attribute, entity) : attribute, r);
         }
     }
 }

@@ -8,7 +8,8 @@
 enum render_format { RENDER_NORMALIZED, RENDER_CONCISE, RENDER_SIMPLIFIED };
 
 struct render {
-    struct arena *arena; /* for compacted names; may not be NULL when ctx is given */
+    struct arena
+        *arena; /* for compacted names and for times; may not be NULL when ctx or sys_attrs is given */
     const struct ld_context *ctx;
     enum render_format format;
     bool sys_attrs;   /* createdAt and modifiedAt too */

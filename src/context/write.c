@@ -213,9 +213,8 @@ static bool finish(struct writing *w)
     bool created = w->entry->entity == NULL;
     if (created || w->attrs.first != NULL || w->gone != NULL || w->touched) {
         struct json *modified = json_get(w->next, "modifiedAt");
-        if (modified != NULL) {
-            modified->integer = w->now;
-        }
+        writing_settle_times(w, modified->integer);
+        modified->integer = w->now;
         if (!log_change(w, created)) {
             return false;
         }

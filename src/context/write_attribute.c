@@ -51,12 +51,33 @@ static bool same_instance(const struct json *given, const struct json *old)
     return given->length + times == old->length;
 }
 
-/* Sets the times of a new instance, whose predecessor is old or NULL. */
+/* Sets the times of a new instance, whose predecessor is old or NULL; times that are the entity's own are
+ * left out. It was modified now, as the entity was: writing_settle_times() sees to the others. */
 static void stamp(struct writing *w, struct json *instance, const struct json *old)
 {
+    const struct json *entity = json_getn(w->next, "createdAt", 9);
     const struct json *created = json_getn(old, "createdAt", 9);
-    json_add(instance, "createdAt", json_int(w->arena, created != NULL ? created->integer : w->now));
-    json_add(instance, "modifiedAt", json_int(w->arena, w->now));
+    int64_t at = created != NULL ? created->integer : old != NULL ? entity->integer : w->now;
+    if (at != entity->integer) {
+        json_add(instance, "createdAt", json_int(w->arena, at));
+    }
+    instance->line = WRITTEN_NOW;
+}
+
+void writing_settle_times(struct writing *w, int64_t modified_before)
+{
+    for (struct json *m = w->next->first; m != NULL; m = m->next) {
+        if (!entity_is_attribute(m)) {
+            continue;
+        }
+        for (const struct json *i = instance_first(m); i != NULL; i = instance_next(m, i)) {
+            struct json *instance = (struct json *)i;
+            if (instance->line != WRITTEN_NOW && json_getn(instance, "modifiedAt", 10) == NULL) {
+                json_add(instance, "modifiedAt", json_int(w->arena, modified_before));
+            }
+            instance->line = 0;
+        }
+    }
 }
 
 static void collect(struct writing *w, struct written_list *list, const struct json *named,

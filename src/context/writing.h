@@ -30,9 +30,15 @@ struct writing {
     struct error *e;
 };
 
+/* The mark (json.line, which JSON does not use) of an instance that this write has made. */
+enum { WRITTEN_NOW = 1 };
+
 /* The datasetId of an instance; NULL for the default one. */
 const char *dataset_of(const struct json *instance);
 /* Adds to a list of names of the record ("name" or "name datasetId"). */
 void writing_note(struct writing *w, struct json **list, const struct json *named, const char *dataset);
 /* Works one attribute of the fragment into the new version. */
 bool writing_attribute(struct writing *w, const struct json *given);
+/* Before the entity's modifiedAt moves on: gives it, as it was, to the instances that this write has not made
+ * and that had none of their own; takes the marks away. */
+void writing_settle_times(struct writing *w, int64_t modified_before);

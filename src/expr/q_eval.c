@@ -239,19 +239,25 @@ static bool plain_matches(const struct json *j, const struct q_term *t)
 }
 
 /* node is what path[depth] names; an array of objects holds instances, any of which may match. */
-static bool path_matches(const struct json *node, const struct q_term *t, int depth)
+static bool path_matches(const struct json *entity, const struct json *node, const struct q_term *t,
+                         int depth)
 {
     if (json_is(node, JSON_ARRAY) && json_is(json_first(node), JSON_OBJECT)) {
         for (const struct json *c = json_first(node); c != NULL; c = c->next) {
-            if (path_matches(c, t, depth)) {
+            if (path_matches(entity, c, t, depth)) {
                 return true;
             }
         }
         return false;
     }
     if (depth + 1 < t->path_count) {
-        const struct json *next = json_get(node, t->path[depth + 1]);
-        return next != NULL && path_matches(next, t, depth + 1);
+        const char *name = t->path[depth + 1];
+        const struct json *next = json_get(node, name);
+        if (next == NULL && depth == 0 &&
+            (strcmp(name, "createdAt") == 0 || strcmp(name, "modifiedAt") == 0)) {
+            next = json_get(entity, name); /* an instance has its own only where they differ */
+        }
+        return next != NULL && path_matches(entity, next, t, depth + 1);
     }
     return json_get_string(node, "type") != NULL ? instance_matches(node, t) : plain_matches(node, t);
 }
@@ -305,7 +311,7 @@ static bool term_matches(const struct q_term *t, const struct q_hop *hop, const 
 {
     if (hop == NULL) {
         const struct json *node = json_get(entity, t->path[0]);
-        return node != NULL && path_matches(node, t, 0);
+        return node != NULL && path_matches(entity, node, t, 0);
     }
     const struct json *node = json_get(entity, hop->attribute);
     if (!json_is(node, JSON_ARRAY)) {

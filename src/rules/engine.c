@@ -435,7 +435,9 @@ void engine_prime(struct engine *e, const struct json *entity)
         }
         subject = subject != NULL ? subject : subjects_add(e->subjects, id, class);
         if (subject_held(subject, slot) == NULL) {
-            subject_take(e->subjects, subject, slot, m, observed_at(e, m, json_get_int(m, "modifiedAt", 0)));
+            subject_take(
+                e->subjects, subject, slot, m,
+                observed_at(e, m, json_get_int(m, "modifiedAt", json_get_int(entity, "modifiedAt", 0))));
         }
     }
 }
