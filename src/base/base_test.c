@@ -7,6 +7,7 @@
 #include "base/counters.h"
 #include "base/error.h"
 #include "base/instant.h"
+#include "base/table.h"
 
 static void arena_pieces_do_not_overlap(void)
 {
@@ -114,6 +115,18 @@ static void counters_print(void)
     g_assert_cmpstr(out->str, ==, "# HELP test_total Tests\n# TYPE test_total counter\ntest_total 5\n");
 }
 
+static void cells_are_safe_in_a_spreadsheet(void)
+{
+    g_autoptr(GString) out = table_new();
+    table_cell(out, NULL);
+    table_cell(out, "a,\"b\"\n");
+    table_cell(out, "=1+1");
+    table_cell(out, "-5");
+    table_end(out);
+    table_row(out, (const char *const[]){"x", "大坪", NULL});
+    g_assert_cmpstr(out->str, ==, "\xef\xbb\xbf\"\",\"a,\"\"b\"\"\n\",\"'=1+1\",-5\r\nx,大坪\r\n");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -123,5 +136,6 @@ int main(int argc, char **argv)
     g_test_add_func("/instant/text", times_parse_and_print);
     g_test_add_func("/instant/duration", durations_parse_and_add);
     g_test_add_func("/counters", counters_print);
+    g_test_add_func("/base/table", cells_are_safe_in_a_spreadsheet);
     return g_test_run();
 }

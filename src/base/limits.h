@@ -16,6 +16,7 @@ enum {
     LIMIT_BATCH = 10000,         /* entities of one batch operation */
     LIMIT_PAGE = 1000,           /* results of one page */
     LIMIT_PAGE_DEFAULT = 20,
+    LIMIT_EXPORT = 100000,      /* rows of one list as CSV */
     LIMIT_QUERY_NODES = 200,    /* terms of one q expression */
     LIMIT_COORDINATES = 100000, /* positions of one geometry */
     LIMIT_WRITE_QUEUE = 4096,   /* write jobs waiting; beyond it 503 with Retry-After */

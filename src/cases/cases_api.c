@@ -22,46 +22,35 @@ static int yes_no(struct request *r, const char *name)
     return value == NULL || value[0] == '\0' ? -1 : strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
 }
 
-static bool read_filter(struct request *r, struct case_filter *f, bool csv, struct error *e)
+static bool read_filter(struct request *r, struct case_filter *f, struct error *e)
 {
-    *f = (struct case_filter){.state = request_query(r, "state"),
-                              .workflow = request_query(r, "workflow"),
-                              .severity = request_query(r, "severity"),
-                              .assignee = request_query(r, "assignee"),
-                              .scope = request_query(r, "scope"),
-                              .q = request_query(r, "q"),
+    *f = (struct case_filter){.state = request_query_text(r, "state"),
+                              .workflow = request_query_text(r, "workflow"),
+                              .severity = request_query_text(r, "severity"),
+                              .assignee = request_query_text(r, "assignee"),
+                              .scope = request_query_text(r, "scope"),
+                              .q = request_query_text(r, "q"),
                               .sort = request_query(r, "sort"),
                               .overdue = yes_no(r, "overdue"),
                               .open = yes_no(r, "open"),
                               .waiting_for = yes_no(r, "mine") == 1 ? identity_user(r) : NULL};
-    const char **texts[] = {&f->state, &f->workflow, &f->severity, &f->assignee, &f->scope, &f->q};
-    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
-        if (*texts[i] != NULL && (*texts[i])[0] == '\0') {
-            *texts[i] = NULL;
-        }
-    }
-    return request_query_int(r, "limit", 0, csv ? LIST_CSV_ROWS : LIMIT_PAGE, csv ? LIST_CSV_ROWS : 50,
-                             &f->limit, e) &&
-           request_query_int(r, "offset", 0, G_MAXINT32, 0, &f->offset, e);
+    return request_page(r, &f->page, e);
 }
 
 static void get_cases(struct request *r)
 {
     struct error e = {0};
     struct case_filter f;
-    const char *format = request_query(r, "format");
-    bool csv = g_strcmp0(format, "csv") == 0;
     playbook_auto p = cases_playbook();
     view_auto v = view_begin(cases_hub()->store);
-    if (!read_filter(r, &f, csv, &e)) {
+    if (!read_filter(r, &f, &e)) {
         reply_error(r, &e);
         return;
     }
-    if (csv) {
-        GString *text = cases_csv(p, v, &f, request_chinese(r), &e);
-        if (text != NULL) {
-            reply_header(r, "Content-Disposition", "attachment; filename=\"cases.csv\"");
-            reply_string(r, 200, "text/csv; charset=utf-8", text);
+    if (f.page.csv) {
+        GString *table = cases_table(p, v, &f, request_chinese(r), &e);
+        if (table != NULL) {
+            reply_table(r, "cases", table);
             return;
         }
     } else {

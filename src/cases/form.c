@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "cases/attachments.h"
+#include "hub/section.h"
 
 struct checking {
     struct arena *a;
@@ -18,8 +19,8 @@ struct checking {
 static struct json *refuse(struct checking *x, const char *en, const char *zh)
 {
     error_set(x->e, ERROR_BAD_REQUEST_DATA, "%1$s (form field \"%3$s\"): %4$s%2$.0s%5$.0s",
-              "%2$s(表单字段“%3$s”):%5$s%1$.0s%4$.0s", text_in(x->field->title, false),
-              text_in(x->field->title, true), x->field->name, en, zh);
+              "%2$s(表单字段“%3$s”):%5$s%1$.0s%4$.0s", section_text(x->field->title, false),
+              section_text(x->field->title, true), x->field->name, en, zh);
     return NULL;
 }
 

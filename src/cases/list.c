@@ -4,7 +4,9 @@
 
 #include <string.h>
 
+#include "base/table.h"
 #include "cases/case_json.h"
+#include "hub/section.h"
 
 struct row {
     const char *id;
@@ -57,14 +59,13 @@ static bool matches_text(const struct json *entity, const char *q)
 
 static bool in_scope(const struct json *entity, const char *scope)
 {
-    size_t n = scope != NULL ? strlen(scope) : 0;
-    for (const struct json *s = json_first(json_get(entity, "scope")); n > 0 && s != NULL; s = s->next) {
-        if (json_is(s, JSON_STRING) && strncmp(s->string, scope, n) == 0 &&
-            (s->string[n] == '\0' || s->string[n] == '/')) {
+    for (const struct json *s = json_first(json_get(entity, "scope")); scope != NULL && s != NULL;
+         s = s->next) {
+        if (json_is(s, JSON_STRING) && area_reaches(scope, s->string)) {
             return true;
         }
     }
-    return n == 0;
+    return scope == NULL;
 }
 
 static bool is_open(const struct listing *l, const struct json *entity)
@@ -200,7 +201,8 @@ struct json *cases_list(struct arena *a, const struct playbook *p, struct view *
         body = json_object(a);
         json_add(body, "total", json_int(a, l.rows->len));
         struct json *items = json_add(body, "items", json_array(a));
-        for (int64_t i = f->offset; i < (int64_t)l.rows->len && i < f->offset + f->limit; i++) {
+        for (int64_t i = f->page.offset; i < (int64_t)l.rows->len && i < f->page.offset + f->page.limit;
+             i++) {
             const struct json *entity = context_get(v, a, g_array_index(l.rows, struct row, i).id);
             if (entity != NULL) {
                 json_append(items, case_summary(a, p, v, entity));
@@ -212,25 +214,11 @@ struct json *cases_list(struct arena *a, const struct playbook *p, struct view *
     return body;
 }
 
-/* ---- CSV ---- */
-
-/* Quotes; and a cell that a spreadsheet would take for a formula gets an apostrophe. */
-static void cell(GString *out, const char *text)
-{
-    g_string_append(out, out->len == 0 || out->str[out->len - 1] == '\n' ? "\"" : ",\"");
-    if (text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL) {
-        g_string_append_c(out, '\'');
-    }
-    for (const char *p = text; *p != '\0'; p++) {
-        g_string_append(out, *p == '"' ? "\"" : "");
-        g_string_append_c(out, *p);
-    }
-    g_string_append_c(out, '"');
-}
+/* ---- as a table ---- */
 
 static void text_cell(GString *out, const struct json *text, bool chinese)
 {
-    cell(out, text_in(text, chinese));
+    table_cell(out, section_text(text, chinese));
 }
 
 /* District time as spreadsheets read it. */
@@ -238,14 +226,14 @@ static void time_cell(GString *out, const struct json *text)
 {
     instant t;
     if (!json_is(text, JSON_STRING) || !instant_parse(text->string, text->length, NULL, &t)) {
-        cell(out, "");
+        table_cell(out, "");
         return;
     }
     g_autoptr(GTimeZone) zone = g_time_zone_new_offset(8 * 3600);
     g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc(t / INSTANT_SECOND);
     g_autoptr(GDateTime) local = g_date_time_to_timezone(utc, zone);
     g_autofree char *shown = g_date_time_format(local, "%Y-%m-%d %H:%M:%S");
-    cell(out, shown);
+    table_cell(out, shown);
 }
 
 static void heading(GString *out, bool chinese)
@@ -257,13 +245,10 @@ static void heading(GString *out, bool chinese)
                                      "Category", "Severity", "Priority", "Area",    "Department",
                                      "Assignee", "Opened",   "Deadline", "Overdue", "Closed",
                                      "Reason",   NULL};
-    for (const char *const *h = chinese ? zh : en; *h != NULL; h++) {
-        cell(out, *h);
-    }
-    g_string_append(out, "\r\n");
+    table_row(out, chinese ? zh : en);
 }
 
-static void csv_row(GString *out, const struct json *c, bool chinese)
+static void case_row(GString *out, const struct json *c, bool chinese)
 {
     g_autofree char *priority = g_strdup_printf("%" G_GINT64_FORMAT, json_get_int(c, "priority", 0));
     static const char *const texts[] = {"number",       "title",    "workflowTitle", "stateTitle",
@@ -272,37 +257,37 @@ static void csv_row(GString *out, const struct json *c, bool chinese)
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
         text_cell(out, json_get(c, texts[i]), chinese);
     }
-    cell(out, priority);
+    table_cell(out, priority);
     for (size_t i = 0; i < G_N_ELEMENTS(more); i++) {
         text_cell(out, json_get(c, more[i]), chinese);
     }
     time_cell(out, json_get(c, "openedAt"));
     time_cell(out, json_get(c, "deadline"));
     bool overdue = json_get_bool(c, "overdue", false);
-    cell(out, chinese ? (overdue ? "是" : "否") : (overdue ? "yes" : "no"));
+    table_cell(out, chinese ? (overdue ? "是" : "否") : (overdue ? "yes" : "no"));
     time_cell(out, json_get(c, "closedAt"));
     text_cell(out, json_get(c, "closeReason"), chinese);
-    g_string_append(out, "\r\n");
+    table_end(out);
 }
 
-GString *cases_csv(const struct playbook *p, struct view *v, const struct case_filter *f, bool chinese,
-                   struct error *e)
+GString *cases_table(const struct playbook *p, struct view *v, const struct case_filter *f, bool chinese,
+                     struct error *e)
 {
     arena_auto a = arena_new();
     struct listing l = listing_begin(a, p, f);
     GString *out = NULL;
     if (collect(&l, v, e)) {
-        out = g_string_new(NULL);
+        out = table_new();
         heading(out, chinese);
         arena_auto row = arena_new();
-        for (int64_t i = f->offset; i < (int64_t)l.rows->len && i < f->offset + f->limit; i++) {
+        for (int64_t i = f->page.offset; i < (int64_t)l.rows->len && i < f->page.offset + f->page.limit;
+             i++) {
             const struct json *entity = context_get(v, row, g_array_index(l.rows, struct row, i).id);
             if (entity != NULL) {
-                csv_row(out, case_summary(row, p, v, entity), chinese);
+                case_row(out, case_summary(row, p, v, entity), chinese);
             }
             arena_clear(row);
         }
-        g_string_prepend(out, "\xef\xbb\xbf");
     }
     listing_end(&l);
     return out;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cases/pack_read.h"
+#include "hub/section.h"
 
 enum { CATEGORIES = 20000 };
 
@@ -380,7 +381,7 @@ char *playbook_roles_text(const struct playbook *p, struct arena *a, const char 
         const struct json *title = g_hash_table_lookup(p->roles, roles[i]);
         g_string_append_printf(out, "%s%s", i > 0 ? ", " : "", roles[i]);
         if (title != NULL) {
-            g_string_append_printf(out, " (%s)", text_in(title, chinese));
+            g_string_append_printf(out, " (%s)", section_text(title, chinese));
         }
     }
     return arena_strdup(a, out->str);

@@ -703,13 +703,3 @@ const struct workflow *workflow_parse(struct arena *a, const char *pack, const s
     x.w->categorise = read_matches(&x, f.categorise, &x.w->categorise_count);
     return x.w;
 }
-
-const char *text_in(const struct json *text, bool chinese)
-{
-    if (json_is(text, JSON_STRING)) {
-        return text->string;
-    }
-    const char *wanted = json_get_string(text, chinese ? "zh" : "en");
-    const char *other = json_get_string(text, chinese ? "en" : "zh");
-    return wanted != NULL ? wanted : other != NULL ? other : "";
-}

@@ -143,7 +143,5 @@ void workflow_check(const struct workflow *w, const struct json *definition, con
 
 int workflow_state(const struct workflow *w, const char *name);                   /* -1 = none */
 const struct action *workflow_action(const struct workflow *w, const char *name); /* NULL = none */
-/* A text in one language: {zh, en} or a string; never NULL. */
-const char *text_in(const struct json *text, bool chinese);
 const char *state_kind_name(enum state_kind k);
 const char *field_kind_name(enum field_kind k);

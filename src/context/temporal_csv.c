@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/table.h"
 #include "context/temporal_query.h"
 
 enum {
@@ -62,34 +63,18 @@ static void export_unref(struct export *x)
 
 /* ---- cells ---- */
 
-/* A text that a spreadsheet would take for a formula gets an apostrophe in front. */
-static void append_cell(GString *row, const char *text)
-{
-    bool formula = strchr("=+-@\t\r", *text) != NULL && *text != '\0';
-    if (!formula && strpbrk(text, ",\"\r\n") == NULL) {
-        g_string_append(row, text);
-        return;
-    }
-    g_string_append(row, formula ? "\"'" : "\"");
-    for (; *text != '\0'; text++) {
-        g_string_append(row, *text == '"' ? "\"\"" : "");
-        if (*text != '"') {
-            g_string_append_c(row, *text);
-        }
-    }
-    g_string_append_c(row, '"');
-}
-
 static void append_value(GString *row, const struct temporal_point *p)
 {
     if (p->is_number) {
         struct json number = {.type = JSON_DOUBLE, .number = p->number};
-        json_write(row, &number);
+        g_autoptr(GString) text = g_string_new(NULL);
+        json_write(text, &number);
+        table_cell(row, text->str);
         return;
     }
     arena_auto a = arena_new();
     const struct json *value = json_parse(a, p->text, strlen(p->text), NULL);
-    append_cell(row, json_is(value, JSON_STRING) ? value->string : p->text);
+    table_cell(row, json_is(value, JSON_STRING) ? value->string : p->text);
 }
 
 /* ---- reading in steps ---- */
@@ -132,15 +117,16 @@ static bool append_row(struct export *x, GString *row, struct error *e)
     if (!any || e->code != ERROR_NONE) {
         return false;
     }
-    g_string_append(row, instant_format(at, text));
+    table_cell(row, instant_format(at, text));
     for (int i = 0; i < x->count; i++) {
         struct column *c = &x->columns[i];
-        g_string_append_c(row, ',');
         if (c->next < c->points->len && g_array_index(c->points, struct temporal_point, c->next).at == at) {
             append_value(row, &g_array_index(c->points, struct temporal_point, c->next++));
+        } else {
+            table_cell(row, NULL);
         }
     }
-    g_string_append(row, "\r\n");
+    table_end(row);
     return true;
 }
 
@@ -211,16 +197,14 @@ static void closed(void *user)
 
 static void append_header(struct export *x, const struct render *r)
 {
-    g_string_append(x->text, "\xEF\xBB\xBF"
-                             "time");
+    table_cell(x->text, "time");
     for (int i = 0; i < x->count; i++) {
         const struct history_series *s = &x->columns[i].series;
         const char *name = r->ctx != NULL ? ld_compact(r->ctx, r->arena, s->attribute) : s->attribute;
         g_autofree char *title = g_strconcat(name, *s->dataset != '\0' ? "#" : "", s->dataset, NULL);
-        g_string_append_c(x->text, ',');
-        append_cell(x->text, title);
+        table_cell(x->text, title);
     }
-    g_string_append(x->text, "\r\n");
+    table_end(x->text);
 }
 
 static bool wanted(const struct temporal_query *q, const struct history_series *s)
@@ -242,7 +226,7 @@ static struct export *export_new(struct call *c, const struct temporal_query *q,
     x->references = 1;
     g_mutex_init(&x->lock);
     g_cond_init(&x->room);
-    x->text = g_string_new("");
+    x->text = table_new();
     x->id = g_strdup(id);
     x->to = q->to;
     x->columns = g_new0(struct column, (gsize)count);

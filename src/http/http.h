@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/instant.h"
 #include "json/json.h"
 
 struct http_server;
@@ -69,7 +70,8 @@ const char *request_method(struct request *r);
 const char *request_path(struct request *r); /* decoded, without the query */
 const char *request_param(struct request *r,
                           const char *name); /* a {name} of the path, decoded; never NULL */
-const char *request_query(struct request *r, const char *name); /* a query parameter, or NULL */
+const char *request_query(struct request *r, const char *name);      /* a query parameter, or NULL */
+const char *request_query_text(struct request *r, const char *name); /* the same; NULL for an empty one too */
 /* Calls each for every query parameter in order, until it returns false. */
 void request_each_query(struct request *r, bool (*each)(void *user, const char *name, const char *value),
                         void *user);
@@ -89,6 +91,16 @@ void *request_user(struct request *r);
 bool request_query_int(struct request *r, const char *name, int64_t low, int64_t high, int64_t otherwise,
                        int64_t *value, struct error *e);
 
+/* The same for a time with a zone, or without one (district time), or a day. */
+bool request_query_time(struct request *r, const char *name, instant otherwise, instant *at, struct error *e);
+/* What all lists of ours understand: limit (50, at most LIMIT_PAGE), offset, and format=csv for a table,
+ * which has LIMIT_EXPORT rows when no limit is given. */
+struct list_page {
+    bool csv;
+    int64_t offset, limit;
+};
+bool request_page(struct request *r, struct list_page *page, struct error *e);
+
 /* ---- exactly one reply to each request ---- */
 
 void reply_header(struct request *r, const char *name, const char *value); /* before the reply; copied */
@@ -97,6 +109,8 @@ void reply_json(struct request *r, int status,
 void reply_text(struct request *r, int status, const char *content_type, const char *text,
                 size_t length);                                                            /* copies */
 void reply_string(struct request *r, int status, const char *content_type, GString *text); /* takes text */
+/* A table (base/table.h) as a file NAME.csv; takes it. */
+void reply_table(struct request *r, const char *name, GString *table);
 void reply_empty(struct request *r, int status);
 /* An RFC 7807 problem document in the client's language: {type, title, status, detail}. */
 void reply_error(struct request *r, const struct error *e);

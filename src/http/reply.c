@@ -102,6 +102,12 @@ void reply_string(struct request *r, int status, const char *content_type, GStri
     reply_owned(r, status, content_type, g_string_free(text, FALSE), length);
 }
 
+void reply_table(struct request *r, const char *name, GString *table)
+{
+    reply_header(r, "Content-Disposition", arena_printf(r->arena, "attachment; filename=\"%s.csv\"", name));
+    reply_string(r, 200, "text/csv; charset=utf-8", table);
+}
+
 void reply_text(struct request *r, int status, const char *content_type, const char *text, size_t length)
 {
     reply_owned(r, status, content_type, g_memdup2(text, length), length);

@@ -7,6 +7,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/limits.h"
+
 struct arena *request_arena(struct request *r)
 {
     return r->arena;
@@ -151,6 +153,36 @@ bool request_query_int(struct request *r, const char *name, int64_t low, int64_t
     }
     *value = number;
     return true;
+}
+
+const char *request_query_text(struct request *r, const char *name)
+{
+    const char *text = request_query(r, name);
+    return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
+bool request_query_time(struct request *r, const char *name, instant otherwise, instant *at, struct error *e)
+{
+    static const int district = 480;
+    const char *text = request_query_text(r, name);
+    if (text == NULL) {
+        *at = otherwise;
+        return true;
+    }
+    g_autofree char *midnight = g_strdup_printf("%sT00:00:00", text);
+    return instant_parse(text, strlen(text), &district, at) ||
+           instant_parse(midnight, strlen(midnight), &district, at) ||
+           error_set(e, ERROR_INVALID_REQUEST,
+                     "%s must be a time like 2026-03-01T08:00:00Z or a day like 2026-03-01",
+                     "%s 应为时间（如 2026-03-01T08:00:00Z）或日期（如 2026-03-01）", name);
+}
+
+bool request_page(struct request *r, struct list_page *page, struct error *e)
+{
+    page->csv = g_strcmp0(request_query(r, "format"), "csv") == 0;
+    int64_t most = page->csv ? LIMIT_EXPORT : LIMIT_PAGE;
+    return request_query_int(r, "limit", 0, most, page->csv ? most : 50, &page->limit, e) &&
+           request_query_int(r, "offset", 0, INT32_MAX, 0, &page->offset, e);
 }
 
 bool request_accepts_gzip(struct request *r)

@@ -146,3 +146,13 @@ bool section_object(struct pack_report *r, const struct json *object, const char
     }
     return r->mistakes == before;
 }
+
+const char *section_text(const struct json *text, bool chinese)
+{
+    if (json_is(text, JSON_STRING)) {
+        return text->string;
+    }
+    const char *wanted = json_get_string(text, chinese ? "zh" : "en");
+    const char *other = json_get_string(text, chinese ? "en" : "zh");
+    return wanted != NULL ? wanted : other != NULL ? other : "";
+}

@@ -37,6 +37,8 @@ bool section_object(struct pack_report *r, const struct json *object, const char
 /* The same for a single value. name is the member's name in the sentence. */
 bool section_value(struct pack_report *r, const struct json *value, const char *what, const char *name,
                    enum member_kind kind, const char *choices);
+/* A text of a pack in the language asked for, else in the other; "" when it has neither. */
+const char *section_text(const struct json *text, bool chinese);
 /* Is this a text of a pack: a non-empty string, or {zh, en}? */
 bool section_is_text(const struct json *value);
 /* Is this a name as MEMBER_NAME has it? */

@@ -74,11 +74,15 @@ bool user_has_role(const struct user *u, const char *role)
     return u != NULL && g_strv_contains(u->roles, role);
 }
 
+bool area_reaches(const char *area, const char *scope)
+{
+    size_t n = strlen(area);
+    return n == 0 || (scope != NULL && strncmp(scope, area, n) == 0 && (scope[n] == '\0' || scope[n] == '/'));
+}
+
 bool user_reaches(const struct user *u, const char *scope)
 {
-    size_t n = strlen(u->area);
-    return n == 0 ||
-           (scope != NULL && strncmp(scope, u->area, n) == 0 && (scope[n] == '\0' || scope[n] == '/'));
+    return area_reaches(u->area, scope);
 }
 
 /* ---- the module ---- */

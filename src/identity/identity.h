@@ -40,6 +40,8 @@ const struct user *identity_user(struct request *r);
 bool user_has_role(const struct user *u, const char *role);
 /* True for the built-in administrator of a hub without authentication: it stands for nobody in particular. */
 bool user_is_local(const struct user *u);
+/* True when scope ("/渝中区/大坪街道/x", or NULL) is area ("/渝中区/大坪街道") or lies below it. */
+bool area_reaches(const char *area, const char *scope);
 /* True when scope ("/渝中区/大坪街道/x") lies in the user's area; a user without area reaches everything, one
  * with an area nothing that has no scope. */
 bool user_reaches(const struct user *u, const char *scope);

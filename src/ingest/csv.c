@@ -389,28 +389,3 @@ bool csv_next(struct csv_reader *r, struct arena *a, struct csv_row *row, struct
     row->next_line = r->line;
     return true;
 }
-
-/* ---- writing ---- */
-
-static bool is_number(const char *text)
-{
-    char *end;
-    g_ascii_strtod(text, &end);
-    return end > text && *end == '\0';
-}
-
-void csv_write_field(GString *out, const char *text, bool last)
-{
-    bool formula = text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL && !is_number(text);
-    bool quote = formula || strpbrk(text, ",\"\r\n") != NULL;
-    if (quote) {
-        g_string_append(out, formula ? "\"'" : "\"");
-        for (const char *p = text; *p != '\0'; p++) {
-            g_string_append_len(out, *p == '"' ? "\"\"" : p, *p == '"' ? 2 : 1);
-        }
-        g_string_append_c(out, '"');
-    } else {
-        g_string_append(out, text);
-    }
-    g_string_append(out, last ? "\r\n" : ",");
-}

@@ -51,8 +51,3 @@ void csv_reader_free(struct csv_reader *r); /* NULL is fine */
  * closes, text after a closing quote, bytes that are no text, too long) is given as such, and reading goes on
  * in the line after its first. Returns false at the end, or with e set when the source failed. */
 bool csv_next(struct csv_reader *r, struct arena *a, struct csv_row *row, struct error *e);
-
-/* Appends a field as CSV, quoted where it must be. Texts that a spreadsheet would run as a formula (=, +, -,
- * @ in front of something that is no number) get an apostrophe. */
-struct _GString;
-void csv_write_field(struct _GString *out, const char *text, bool last);

@@ -5,12 +5,10 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "ingest/csv.h"
+#include "base/table.h"
 #include "ingest/import.h"
 #include "ingest/inside.h"
 #include "ingest/rejected.h"
-
-enum { CSV_PAGE = 100000 };
 
 /* ---- inputs ---- */
 
@@ -78,63 +76,42 @@ static void get_inputs(struct request *r)
     reply_json(r, 200, body);
 }
 
-/* ---- lists as CSV ---- */
+/* ---- lists as tables ---- */
 
-static void reply_csv(struct request *r, const char *name, const char *const *columns,
-                      const struct json *items)
+static void reply_items(struct request *r, const char *name, const char *const *columns,
+                        const struct json *items)
 {
     struct arena *a = request_arena(r);
-    GString *out = g_string_new("\xef\xbb\xbf"); /* so that spreadsheets see UTF-8 */
-    for (const char *const *c = columns; *c != NULL; c++) {
-        csv_write_field(out, *c, c[1] == NULL);
-    }
+    GString *out = table_new();
+    table_row(out, columns);
     for (const struct json *item = json_first(items); item != NULL; item = item->next) {
         for (const char *const *c = columns; *c != NULL; c++) {
             bool reason = g_str_has_prefix(*c, "reason_");
             const struct json *v = reason ? json_get(json_get(item, "reason"), *c + 7) : json_get(item, *c);
-            const char *text = v == NULL || v->type == JSON_NULL ? ""
-                               : v->type == JSON_STRING          ? v->string
-                                                                 : json_text(a, v);
-            csv_write_field(out, text, c[1] == NULL);
+            bool empty = v == NULL || v->type == JSON_NULL;
+            table_cell(out, empty ? NULL : v->type == JSON_STRING ? v->string : json_text(a, v));
         }
+        table_end(out);
     }
-    reply_header(r, "Content-Disposition", arena_printf(a, "attachment; filename=\"%s.csv\"", name));
-    reply_string(r, 200, "text/csv; charset=utf-8", out);
-}
-
-static bool read_page(struct request *r, int64_t *offset, int64_t *limit, bool *csv, struct error *e)
-{
-    *csv = g_strcmp0(request_query(r, "format"), "csv") == 0;
-    return request_query_int(r, "limit", 0, *csv ? CSV_PAGE : LIMIT_PAGE, *csv ? CSV_PAGE : 50, limit, e) &&
-           request_query_int(r, "offset", 0, INT64_MAX / 2, 0, offset, e);
-}
-
-static bool read_time(struct request *r, const char *name, instant *at, struct error *e)
-{
-    const char *text = request_query(r, name);
-    *at = 0;
-    return text == NULL || instant_parse(text, strlen(text), NULL, at) ||
-           error_set(e, ERROR_INVALID_REQUEST, "\"%s\" must be a time such as 2026-03-01T00:00:00Z",
-                     "“%s”应为时间，例如 2026-03-01T00:00:00Z", name);
+    reply_table(r, name, out);
 }
 
 static void get_rejections(struct request *r)
 {
     struct error e = {0};
-    struct rejected_query q = {.input = request_query(r, "input"), .text = request_query(r, "q")};
-    bool csv;
-    if (!read_page(r, &q.offset, &q.limit, &csv, &e) || !read_time(r, "from", &q.from, &e) ||
-        !read_time(r, "to", &q.to, &e)) {
+    struct rejected_query q = {.input = request_query_text(r, "input"), .text = request_query_text(r, "q")};
+    if (!request_page(r, &q.page, &e) || !request_query_time(r, "from", INSTANT_MIN, &q.from, &e) ||
+        !request_query_time(r, "to", INSTANT_MAX, &q.to, &e)) {
         reply_error(r, &e);
         return;
     }
     view_auto v = view_begin(ingest_hub()->store);
     struct json *body = rejected_list(v, request_arena(r), &q);
-    if (csv) {
-        reply_csv(r, "rejections",
-                  (const char *const[]){"at", "input", "topic", "partial", "reason_zh", "reason_en",
-                                        "payload", NULL},
-                  json_get(body, "items"));
+    if (q.page.csv) {
+        reply_items(r, "rejections",
+                    (const char *const[]){"at", "input", "topic", "partial", "reason_zh", "reason_en",
+                                          "payload", NULL},
+                    json_get(body, "items"));
     } else {
         reply_json(r, 200, body);
     }
@@ -145,14 +122,13 @@ static void get_rejections(struct request *r)
 static void get_imports(struct request *r)
 {
     struct error e = {0};
-    int64_t offset, limit;
-    bool csv;
-    if (!read_page(r, &offset, &limit, &csv, &e)) {
+    struct list_page page;
+    if (!request_page(r, &page, &e)) {
         reply_error(r, &e);
         return;
     }
     view_auto v = view_begin(ingest_hub()->store);
-    reply_json(r, 200, import_list(v, request_arena(r), offset, limit));
+    reply_json(r, 200, import_list(v, request_arena(r), page.offset, page.limit));
 }
 
 static void reply_no_import(struct request *r)
@@ -179,9 +155,8 @@ static void get_import_rejected(struct request *r)
     struct error e = {0};
     struct arena *a = request_arena(r);
     const char *id = request_param(r, "id");
-    int64_t offset, limit;
-    bool csv;
-    if (!read_page(r, &offset, &limit, &csv, &e)) {
+    struct list_page page;
+    if (!request_page(r, &page, &e)) {
         reply_error(r, &e);
         return;
     }
@@ -190,11 +165,11 @@ static void get_import_rejected(struct request *r)
         reply_no_import(r);
         return;
     }
-    struct json *body = rejected_rows(v, a, id, offset, limit);
-    if (csv) {
-        reply_csv(r, "rejected",
-                  (const char *const[]){"line", "partial", "reason_zh", "reason_en", "row", NULL},
-                  json_get(body, "items"));
+    struct json *body = rejected_rows(v, a, id, page.offset, page.limit);
+    if (page.csv) {
+        reply_items(r, "rejected",
+                    (const char *const[]){"line", "partial", "reason_zh", "reason_en", "row", NULL},
+                    json_get(body, "items"));
     } else {
         reply_json(r, 200, body);
     }

@@ -171,21 +171,21 @@ static bool list_one(void *user, const void *key, size_t key_length, const char 
     struct listing *l = user;
     const struct rejected_query *q = l->query;
     instant at = (instant)kv_u64_key(key);
-    if (q->from != 0 && at < q->from) {
+    if (at < q->from) {
         return false;
     }
-    if ((q->to != 0 && at >= q->to) || (q->input != NULL && !is_of_input(value, value_length, q->input)) ||
+    if (at >= q->to || (q->input != NULL && !is_of_input(value, value_length, q->input)) ||
         (l->text != NULL && !contains(value, value_length, l->text))) {
         return true;
     }
     l->total++;
-    if (l->total > q->offset && l->items->length < q->limit) {
+    if (l->total > q->page.offset && l->items->length < q->page.limit) {
         struct json *record = json_parse(l->arena, value, value_length, NULL);
         if (record != NULL) {
             json_append(l->items, record);
         }
     }
-    return !l->every || l->items->length < q->limit;
+    return !l->every || l->items->length < q->page.limit;
 }
 
 /* The text as json_write_string would put it, so that it can be found in records. */
@@ -208,10 +208,10 @@ static struct json *page(struct arena *a, int64_t total, struct json *items)
 
 struct json *rejected_list(struct view *v, struct arena *a, const struct rejected_query *q)
 {
-    g_autofree char *text = q->text != NULL && q->text[0] != '\0' ? as_in_json(q->text) : NULL;
+    g_autofree char *text = q->text != NULL ? as_in_json(q->text) : NULL;
     struct listing l = {a, q, text, json_array(a), 0, false};
-    l.every = q->input == NULL && text == NULL && q->from == 0 && q->to == 0;
-    if (q->limit > 0 || !l.every) {
+    l.every = q->input == NULL && text == NULL && q->from == INSTANT_MIN && q->to == INSTANT_MAX;
+    if (q->page.limit > 0 || !l.every) {
         view_kv_scan(v, list_space, NULL, 0, true, list_one, &l);
     }
     return page(a, l.every ? rejected_count(v) : l.total, l.items);

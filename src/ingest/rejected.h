@@ -2,6 +2,7 @@
 /* The lists of what was refused: MQTT messages, and rows of imported files. */
 #pragma once
 
+#include "http/http.h"
 #include "ingest/mapping.h"
 #include "store/store.h"
 
@@ -26,8 +27,8 @@ int64_t rejected_count(struct view *v);
 struct rejected_query {
     const char *input,
         *text;        /* NULL = any; text is looked for in topic, payload and reason, letters in any case */
-    instant from, to; /* from <= at < to; 0 = open */
-    int64_t offset, limit;
+    instant from, to; /* from <= at < to */
+    struct list_page page;
 };
 /* {total, items: [{at, input, topic, payload, partial, reason: {zh, en}, attributes: […]}]}, the newest
  * first. */

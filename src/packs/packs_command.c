@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hub/section.h"
 #include "packs/mistake.h"
 #include "packs/packs.h"
 #include "packs/set.h"
@@ -45,15 +46,6 @@ static int check(const struct pack_set *s, const struct feature *const *features
     return mistakes > 0 ? 1 : 0;
 }
 
-static const char *title_of(const struct json *title, bool chinese)
-{
-    if (json_is(title, JSON_STRING)) {
-        return title->string;
-    }
-    const char *text = json_get_string(title, chinese ? "zh" : "en");
-    return text != NULL ? text : "";
-}
-
 static int list(const struct pack_set *s, const struct feature *const *features, bool chinese)
 {
     print_mistakes(stderr, s, chinese);
@@ -61,7 +53,7 @@ static int list(const struct pack_set *s, const struct feature *const *features,
         const struct json *about = json_get((*p)->root, "pack");
         const char *version = json_get_string(about, "version");
         printf("%-16s %-8s %s (%s)\n", (*p)->name, version != NULL ? version : "?",
-               title_of(json_get(about, "title"), chinese), (*p)->dir);
+               section_text(json_get(about, "title"), chinese), (*p)->dir);
     }
     return s->mistakes->len > 0 ? 1 : 0;
 }

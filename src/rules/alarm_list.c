@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/table.h"
+#include "hub/section.h"
 #include "rules/definition.h"
 
 /* ---- the index ---- */
@@ -90,7 +92,7 @@ void alarm_index_remove(struct alarm_index *index, const char *id)
 
 /* ---- which ---- */
 
-/* A comma-separated list; NULL or "" takes everything. */
+/* A comma-separated list; NULL takes everything. */
 static bool among(char **list, const char *value)
 {
     return list == NULL || (value != NULL && g_strv_contains((const char *const *)list, value));
@@ -98,14 +100,7 @@ static bool among(char **list, const char *value)
 
 static char **list_of(const char *text)
 {
-    return text != NULL && text[0] != '\0' ? g_strsplit(text, ",", 20) : NULL;
-}
-
-static bool in_scope(const char *scope, const char *wanted)
-{
-    size_t length = wanted != NULL ? strlen(wanted) : 0;
-    return length == 0 || (scope != NULL && strncmp(scope, wanted, length) == 0 &&
-                           (scope[length] == '\0' || scope[length] == '/'));
+    return text != NULL ? g_strsplit(text, ",", 20) : NULL;
 }
 
 /* The rows that match all but the text, copied into the arena. */
@@ -123,7 +118,7 @@ static GArray *rows_of(struct alarm_index *index, struct arena *a, const struct 
         const char *name = row.severity >= 0 ? severity_name((enum severity)row.severity) : NULL;
         if (among(status, row.status) && among(severity, name) && among(rule, row.rule) &&
             among(type, row.type) && row.started >= q->from && row.started < q->to &&
-            in_scope(row.scope, q->scope)) {
+            (q->scope == NULL || area_reaches(q->scope, row.scope))) {
             row.id = arena_strdup(a, row.id);
             g_array_append_val(rows, row);
         }
@@ -209,14 +204,14 @@ struct json *alarm_list(struct alarm_index *index, struct view *v, struct arena 
 {
     struct alarm_query query = *q;
     g_autoptr(GArray) rows = rows_of(index, a, q);
-    if (q->text != NULL && q->text[0] != '\0') {
+    if (q->text != NULL) {
         keep_with_text(rows, v, q->text);
     }
     g_array_sort_with_data(rows, compare, &query);
     struct json *body = json_object(a);
     json_add(body, "total", json_int(a, rows->len));
     struct json *items = json_add(body, "items", json_array(a));
-    for (int64_t i = q->offset; i < rows->len && i < q->offset + q->limit; i++) {
+    for (int64_t i = q->page.offset; i < rows->len && i < q->page.offset + q->page.limit; i++) {
         const struct json *alarm = context_get(v, a, g_array_index(rows, struct row, i).id);
         if (alarm != NULL) {
             json_append(items, alarm_item(v, a, alarm));
@@ -277,46 +272,30 @@ struct json *alarm_item(struct view *v, struct arena *a, const struct json *alar
     return item;
 }
 
-/* ---- CSV ---- */
+/* ---- as a table ---- */
 
-/* Quoted; a text that a spreadsheet would take for a formula is made harmless by an apostrophe. */
-static void cell(GString *out, const char *text, bool last)
+GString *alarm_table(const struct json *items, bool chinese)
 {
-    g_string_append_c(out, '"');
-    if (text != NULL && strchr("=+-@\t\r", text[0]) != NULL && text[0] != '\0') {
-        g_string_append_c(out, '\'');
-    }
-    for (const char *c = text != NULL ? text : ""; *c != '\0'; c++) {
-        g_string_append(out, *c == '"' ? "\"\"" : (char[]){*c, '\0'});
-    }
-    g_string_append(out, last ? "\"\r\n" : "\",");
-}
-
-static const char *in_language(const struct json *texts, bool chinese)
-{
-    const char *text = json_get_string(texts, chinese ? "zh" : "en");
-    return text != NULL ? text : json_get_string(texts, "zh");
-}
-
-GString *alarm_csv(const struct json *items, bool chinese)
-{
-    GString *out = g_string_new("\xef\xbb\xbf");
-    g_string_append(
-        out, chinese ? "标识,规则,标题,内容,级别,状态,来源,来源标识,辖区,开始时间,解除时间\r\n"
-                     : "id,rule,title,message,severity,status,source,sourceId,scope,startedAt,clearedAt\r\n");
+    static const char *const zh[] = {"标识", "规则",     "标题", "内容",     "级别",     "状态",
+                                     "来源", "来源标识", "区域", "开始时间", "解除时间", NULL};
+    static const char *const en[] = {"id",     "rule",     "title", "message",   "severity",  "status",
+                                     "source", "sourceId", "scope", "startedAt", "clearedAt", NULL};
+    GString *out = table_new();
+    table_row(out, chinese ? zh : en);
     for (const struct json *i = json_first(items); i != NULL; i = i->next) {
         const struct json *source = json_get(i, "source");
-        cell(out, json_get_string(i, "id"), false);
-        cell(out, json_get_string(i, "rule"), false);
-        cell(out, in_language(json_get(i, "title"), chinese), false);
-        cell(out, in_language(json_get(i, "message"), chinese), false);
-        cell(out, json_get_string(i, "severity"), false);
-        cell(out, json_get_string(i, "status"), false);
-        cell(out, json_get_string(source, "name"), false);
-        cell(out, json_get_string(source, "id"), false);
-        cell(out, json_get_string(i, "scope"), false);
-        cell(out, json_get_string(i, "startedAt"), false);
-        cell(out, json_get_string(i, "clearedAt"), true);
+        table_cell(out, json_get_string(i, "id"));
+        table_cell(out, json_get_string(i, "rule"));
+        table_cell(out, section_text(json_get(i, "title"), chinese));
+        table_cell(out, section_text(json_get(i, "message"), chinese));
+        table_cell(out, json_get_string(i, "severity"));
+        table_cell(out, json_get_string(i, "status"));
+        table_cell(out, json_get_string(source, "name"));
+        table_cell(out, json_get_string(source, "id"));
+        table_cell(out, json_get_string(i, "scope"));
+        table_cell(out, json_get_string(i, "startedAt"));
+        table_cell(out, json_get_string(i, "clearedAt"));
+        table_end(out);
     }
     return out;
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists of alarms: filtered, sorted, in pages, as JSON or CSV. */
+/* Lists of alarms: filtered, sorted, in pages, as JSON or as a table. */
 #pragma once
 
 #include "context/context.h"
-
-enum { ALARM_LIST_EXPORT = 100000 }; /* rows of one CSV */
 
 /* NULL = any. status and severity may list several with commas. scope finds what is below too; text is looked
  * for in titles, messages, the source's name and ids, without regard to case. from <= startedAt < to. */
@@ -13,7 +11,7 @@ struct alarm_query {
     instant from, to;
     const char *sort; /* startedAt, clearedAt, severity, status, rule */
     bool descending;
-    int64_t limit, offset;
+    struct list_page page;
 };
 
 /* What lists filter and sort by, of every alarm, in memory; safe from any thread. */
@@ -30,5 +28,5 @@ struct json *alarm_list(struct alarm_index *index, struct view *v, struct arena 
 /* One alarm as the API shows it: {id, rule, title, message, severity, status, source: {id, type, name},
  * startedAt, clearedAt, clearReason, scope, location, count, case, reading}. */
 struct json *alarm_item(struct view *v, struct arena *a, const struct json *alarm);
-/* Items as CSV with a byte order mark, for spreadsheets. The caller frees. */
-GString *alarm_csv(const struct json *items, bool chinese);
+/* Items as a table (base/table.h). */
+GString *alarm_table(const struct json *items, bool chinese);

@@ -152,34 +152,17 @@ static void patch_rule(struct request *r)
 
 /* ---- alarms ---- */
 
-static bool read_time(struct request *r, const char *name, instant otherwise, instant *out, struct error *e)
-{
-    static const int china = 480;
-    const char *text = request_query(r, name);
-    *out = otherwise;
-    if (text == NULL || text[0] == '\0' || instant_parse(text, strlen(text), &china, out)) {
-        return true;
-    }
-    g_autofree char *midnight = g_strdup_printf("%sT00:00:00", text);
-    if (instant_parse(midnight, strlen(midnight), &china, out)) {
-        return true;
-    }
-    return error_set(e, ERROR_INVALID_REQUEST,
-                     "%s must be a time like 2026-03-01T08:00:00Z or a day like 2026-03-01",
-                     "%s 应为时间（如 2026-03-01T08:00:00Z）或日期（如 2026-03-01）", name);
-}
-
-static bool read_query(struct request *r, bool csv, struct alarm_query *q, struct error *e)
+static bool read_query(struct request *r, struct alarm_query *q, struct error *e)
 {
     static const char *const sorts[] = {"startedAt", "clearedAt", "severity", "status", "rule", NULL};
-    const char *sort = request_query(r, "sort");
-    sort = sort != NULL && sort[0] != '\0' ? sort : "-startedAt";
-    q->status = request_query(r, "status");
-    q->severity = request_query(r, "severity");
-    q->rule = request_query(r, "rule");
-    q->type = request_query(r, "type");
-    q->scope = request_query(r, "scope");
-    q->text = request_query(r, "q");
+    const char *sort = request_query_text(r, "sort");
+    sort = sort != NULL ? sort : "-startedAt";
+    q->status = request_query_text(r, "status");
+    q->severity = request_query_text(r, "severity");
+    q->rule = request_query_text(r, "rule");
+    q->type = request_query_text(r, "type");
+    q->scope = request_query_text(r, "scope");
+    q->text = request_query_text(r, "q");
     q->descending = sort[0] == '-';
     q->sort = sort + (q->descending ? 1 : 0);
     if (!g_strv_contains(sorts, q->sort)) {
@@ -188,10 +171,8 @@ static bool read_query(struct request *r, bool csv, struct alarm_query *q, struc
             "sort must be startedAt, clearedAt, severity, status or rule, with - in front for descending",
             "sort 只能是 startedAt、clearedAt、severity、status、rule，前面加 - 表示降序");
     }
-    int64_t most = csv ? ALARM_LIST_EXPORT : LIMIT_PAGE;
-    return read_time(r, "from", INSTANT_MIN, &q->from, e) && read_time(r, "to", INSTANT_MAX, &q->to, e) &&
-           request_query_int(r, "limit", 0, most, csv ? most : 50, &q->limit, e) &&
-           request_query_int(r, "offset", 0, INT32_MAX, 0, &q->offset, e);
+    return request_query_time(r, "from", INSTANT_MIN, &q->from, e) &&
+           request_query_time(r, "to", INSTANT_MAX, &q->to, e) && request_page(r, &q->page, e);
 }
 
 static void get_alarms(struct request *r)
@@ -199,18 +180,14 @@ static void get_alarms(struct request *r)
     struct arena *a = request_arena(r);
     struct error e = {0};
     struct alarm_query q = {0};
-    const char *format = request_query(r, "format");
-    bool csv = format != NULL && strcmp(format, "csv") == 0;
-    if (!read_query(r, csv, &q, &e)) {
+    if (!read_query(r, &q, &e)) {
         reply_error(r, &e);
         return;
     }
     view_auto v = view_begin(hub->store);
     struct json *body = alarm_list(alarms, v, a, &q);
-    if (csv) {
-        reply_header(r, "Content-Disposition", "attachment; filename=\"alarms.csv\"");
-        reply_string(r, 200, "text/csv; charset=utf-8",
-                     alarm_csv(json_get(body, "items"), request_chinese(r)));
+    if (q.page.csv) {
+        reply_table(r, "alarms", alarm_table(json_get(body, "items"), request_chinese(r)));
     } else {
         reply_json(r, 200, body);
     }
