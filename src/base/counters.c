@@ -15,7 +15,7 @@ void counter_set(struct counter *c, int64_t n)
     __atomic_store_n(&c->value, n, __ATOMIC_RELAXED);
 }
 
-int64_t counter_read(const struct counter *c)
+static int64_t counter_read(const struct counter *c)
 {
     return __atomic_load_n(&c->value, __ATOMIC_RELAXED);
 }

@@ -22,7 +22,6 @@ struct counter {
 
 void counter_add(struct counter *c, int64_t n);
 void counter_set(struct counter *c, int64_t n);
-int64_t counter_read(const struct counter *c);
 
 /* Makes n counters (static memory) known to /metrics. Called once at start by their module; calling it again
  * with the same array does nothing. */

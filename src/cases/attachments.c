@@ -20,7 +20,7 @@ bool attachment_is_image(const struct attachment *x)
     return g_str_has_prefix(x->type, "image/");
 }
 
-bool sha256_valid(const char *text)
+static bool sha256_valid(const char *text)
 {
     return text != NULL && strlen(text) == ATTACHMENT_SHA256 &&
            strspn(text, "0123456789abcdef") == ATTACHMENT_SHA256;
@@ -99,7 +99,8 @@ const char *media_type_of(const void *bytes, size_t length, bool whole)
     return is_plain_text(bytes, length, whole) ? "text/plain" : NULL;
 }
 
-char *attachment_name_clean(struct arena *a, const char *name)
+/* A file name fit to be kept and to be sent in a header: no path, no control characters, bounded. */
+static char *attachment_name_clean(struct arena *a, const char *name)
 {
     g_autofree char *valid = g_utf8_make_valid(name != NULL ? name : "", -1);
     g_autoptr(GString) out = g_string_new(NULL);

@@ -18,7 +18,6 @@ struct attachment {
 };
 
 bool attachment_is_image(const struct attachment *x);
-bool sha256_valid(const char *text);
 /* What is known of a file; NULL when there is none of that digest. */
 const struct attachment *attachment_get(struct view *v, struct arena *a, const char *sha256);
 struct json *attachment_json(struct arena *a, const struct attachment *x);
@@ -28,8 +27,6 @@ char *attachment_path(struct arena *a, const char *data_dir, const char *sha256)
 /* The media type of a file that begins with these bytes: images (JPEG, PNG, GIF, WebP), PDF, plain UTF-8
  * text; NULL for anything else. whole = these are all its bytes. */
 const char *media_type_of(const void *bytes, size_t length, bool whole);
-/* A file name fit to be kept and to be sent in a header: no path, no control characters, bounded. */
-char *attachment_name_clean(struct arena *a, const char *name);
 
 /* Moves an uploaded file into the data directory, durable when it returns: computes its digest, checks type
  * and size (1 … LIMIT_ATTACHMENT). Not yet known to attachment_get: attachment_put does that. */

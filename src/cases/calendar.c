@@ -37,7 +37,7 @@ static bool contains(const int64_t *days, int count, int64_t day)
     return count > 0 && bsearch(&day, days, (size_t)count, sizeof *days, by_number) != NULL;
 }
 
-bool calendar_is_working_day(const struct calendar *c, int64_t day)
+static bool is_working_day(const struct calendar *c, int64_t day)
 {
     if (contains(c->workdays, c->workdays_count, day)) {
         return true;
@@ -46,7 +46,8 @@ bool calendar_is_working_day(const struct calendar *c, int64_t day)
     return c->weekdays[weekday] && !contains(c->holidays, c->holidays_count, day);
 }
 
-int64_t calendar_local_day(const struct calendar *c, instant t)
+/* Days since 1970-01-01 of the local date. */
+static int64_t local_day(const struct calendar *c, instant t)
 {
     int64_t local = t + c->zone;
     int64_t day = local / CALENDAR_DAY;
@@ -60,7 +61,7 @@ static instant midnight(const struct calendar *c, int64_t day)
 
 int calendar_date(const struct calendar *c, instant t)
 {
-    g_autoptr(GDateTime) date = g_date_time_new_from_unix_utc(calendar_local_day(c, t) * 86400);
+    g_autoptr(GDateTime) date = g_date_time_new_from_unix_utc(local_day(c, t) * 86400);
     int year, month, day;
     g_date_time_get_ymd(date, &year, &month, &day);
     return year * 10000 + month * 100 + day;
@@ -79,9 +80,9 @@ int64_t calendar_day_length(const struct calendar *c)
 
 instant calendar_after(const struct calendar *c, instant t, int64_t span)
 {
-    int64_t first = calendar_local_day(c, t) - 1; /* last night's work may reach into today */
+    int64_t first = local_day(c, t) - 1; /* last night's work may reach into today */
     for (int64_t day = first; span > 0 && day < first + SEARCH_DAYS; day++) {
-        if (!calendar_is_working_day(c, day)) {
+        if (!is_working_day(c, day)) {
             continue;
         }
         for (int i = 0; i < c->hours_count; i++) {
@@ -101,9 +102,9 @@ instant calendar_after(const struct calendar *c, instant t, int64_t span)
 
 instant calendar_before(const struct calendar *c, instant t, int64_t span)
 {
-    int64_t last = calendar_local_day(c, t);
+    int64_t last = local_day(c, t);
     for (int64_t day = last; span > 0 && day > last - SEARCH_DAYS; day--) {
-        if (!calendar_is_working_day(c, day)) {
+        if (!is_working_day(c, day)) {
             continue;
         }
         for (int i = c->hours_count - 1; i >= 0; i--) {
@@ -127,9 +128,9 @@ int64_t calendar_between(const struct calendar *c, instant a, instant b)
         return -calendar_between(c, b, a);
     }
     int64_t sum = 0;
-    int64_t last = calendar_local_day(c, b);
-    for (int64_t day = calendar_local_day(c, a) - 1; day <= last; day++) {
-        if (!calendar_is_working_day(c, day)) {
+    int64_t last = local_day(c, b);
+    for (int64_t day = local_day(c, a) - 1; day <= last; day++) {
+        if (!is_working_day(c, day)) {
             continue;
         }
         for (int i = 0; i < c->hours_count; i++) {

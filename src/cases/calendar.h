@@ -37,10 +37,8 @@ instant calendar_before(const struct calendar *c, instant t, int64_t span);
 int64_t calendar_between(const struct calendar *c, instant a, instant b);
 /* Working time of one working day. */
 int64_t calendar_day_length(const struct calendar *c);
-/* Days since 1970-01-01 of the local date, and that date as yyyymmdd. */
-int64_t calendar_local_day(const struct calendar *c, instant t);
+/* The local date as yyyymmdd. */
 int calendar_date(const struct calendar *c, instant t);
-bool calendar_is_working_day(const struct calendar *c, int64_t day);
 
 /* ---- lengths as workflows write them ---- */
 

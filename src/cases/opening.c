@@ -13,7 +13,8 @@ bool record_is_alarm(const struct json *record)
     return context_has_type(record, "Alarm");
 }
 
-char *case_id_of_alarm(struct arena *a, const char *alarm)
+/* The id of the case that an alarm opens, in a. */
+static char *case_id_of_alarm(struct arena *a, const char *alarm)
 {
     bool ours = g_str_has_prefix(alarm, ALARM_PREFIX);
     return arena_printf(a, "urn:ngsi-ld:Case:%s", ours ? alarm + strlen(ALARM_PREFIX) : alarm);

@@ -6,8 +6,6 @@
 
 /* Is this record of the log about an Alarm? */
 bool record_is_alarm(const struct json *record);
-/* The id of the case that an alarm opens, in a. */
-char *case_id_of_alarm(struct arena *a, const char *alarm);
 /* Deals with one such record: a new alarm that a workflow asks for opens its case; a cleared or re-graded one
  * is noted in it. *opened tells whether a case was opened. Once per record: the reader's cursor sees to that;
  * a second case of the same alarm is impossible by its id. */

@@ -14,7 +14,7 @@
 
 static struct store *store;
 
-void context_bind(struct store *s)
+void api_bind(struct store *s)
 {
     store = s;
 }
@@ -441,7 +441,8 @@ static bool apply_job(struct store_job *job, struct txn *t, struct error *e)
     return w->apply(w, t, e);
 }
 
-void write_call_clear(struct write_call *w)
+/* Frees what a call holds that is not submitted after all. */
+static void write_call_clear(struct write_call *w)
 {
     if (w->clear != NULL) {
         w->clear(w);

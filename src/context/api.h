@@ -109,8 +109,7 @@ bool write_call_init(struct write_call *w, struct call *c, enum context_mode mod
 /* Suspends the request and submits. When the store takes no more now, the request is answered so. Afterwards
  * the call and the request belong to the writer's thread. */
 void write_call_submit(struct write_call *w);
-/* Frees what a call holds that is not submitted after all. */
-void write_call_clear(struct write_call *w);
 void reply_no_content(struct write_call *w);
 
+void api_bind(struct store *s); /* before any request */
 struct store *api_store(void);

@@ -100,8 +100,18 @@ struct context_query {
 bool context_find(struct view *v, const struct context_query *q,
                   bool (*each)(void *user, const struct json *entity), void *user, struct error *e);
 
-/* The routes under /ngsi-ld/v1. They work on the store given to context_bind, which is called before the
- * server starts. */
+/* ---- the module in a running hub ---- */
 
+/* Tables of routes, each on one page: /ngsi-ld/v1 (routes.c), its temporal part, its subscriptions, and the
+ * live stream /api/v1/stream. */
 extern const struct route context_routes[];
-void context_bind(struct store *s);
+extern const struct route temporal_routes[];
+extern const struct route subscription_routes[];
+extern const struct route stream_routes[];
+/* Gives the routes their store and starts the threads that read histories, wake live streams and deliver
+ * notifications through client. Before the HTTP server starts. */
+bool context_start(struct store *s, struct http_client *client, struct error *e);
+/* After the HTTP server has stopped, before its client and the store are freed. Does nothing when not
+ * started.
+ */
+void context_stop(void);

@@ -48,7 +48,8 @@ static struct ld_context *context_new(void)
     return c;
 }
 
-bool ld_is_core_url(const char *url)
+/* True for the URLs of the core context, of whatever version. */
+static bool ld_is_core_url(const char *url)
 {
     const char *path = NULL;
     if (g_str_has_prefix(url, "https://")) {

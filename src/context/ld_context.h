@@ -47,8 +47,6 @@ const char *ld_compact(const struct ld_context *c, struct arena *a, const char *
 /* The whole IRI of a stored name. */
 const char *ld_iri(struct arena *a, const char *stored);
 
-/* True for the URLs of the core context, of whatever version. */
-bool ld_is_core_url(const char *url);
 /* The IRI of a core term, or NULL when name is none. In static memory or made once. */
 const char *ld_core_iri(const char *name);
 /* 4.6.2: a letter, then letters, digits and "_"; or such a name with a prefix before ":"; or an absolute URI.

@@ -5,7 +5,6 @@
 #include "http/http.h"
 #include "store/store.h"
 
-extern const struct route stream_routes[];
 /* Starts the thread that wakes connections after commits: at once when all was quiet, at most 20 times a
  * second when it is busy. */
 void stream_start(struct store *s);

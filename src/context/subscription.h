@@ -7,8 +7,7 @@
 #include "http/http.h"
 #include "store/store.h"
 
-extern const struct route subscription_routes[];
-/* Loads the subscriptions and starts to notify; context_bind must have been called. */
+/* Loads the subscriptions and starts to notify; api_bind must have been called. */
 bool subscription_start(struct store *s, struct http_client *client, struct error *e);
 /* After the HTTP server has stopped, before its client and the store. Does nothing when not started. */
 void subscription_stop(void);

@@ -3,10 +3,7 @@
  * .16, 5.7.3, 5.7.4). */
 #pragma once
 
-#include "http/http.h"
-
-extern const struct route temporal_routes[];
-/* Starts the threads that read histories; context_bind must have been called. */
+/* Starts the threads that read histories; api_bind must have been called. */
 void temporal_start(void);
 /* After the HTTP server has stopped. Does nothing when not started. */
 void temporal_stop(void);

@@ -25,16 +25,6 @@ static const struct {
     {"sumsq", METHOD_SUMSQ},
 };
 
-const char *temporal_method_name(unsigned method)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(method_names); i++) {
-        if (method_names[i].method == method) {
-            return method_names[i].name;
-        }
-    }
-    return NULL;
-}
-
 static unsigned method_of(const char *name)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(method_names); i++) {

@@ -19,8 +19,6 @@ enum temporal_method {
 };
 /* "avg,max" as flags; false with ERROR_BAD_REQUEST_DATA for an unknown name or none. */
 bool temporal_methods_parse(const char *text, unsigned *methods, struct error *e);
-/* The name of one flag. */
-const char *temporal_method_name(unsigned method);
 
 /* The periods of a query: consecutive, each months long (by the calendar of UTC+8) plus microseconds. Both 0:
  * one period for the whole range. */

@@ -45,4 +45,3 @@ void read_incident(struct reader *r, const struct json *from);
 /* What a name stands for; a name that stands for nothing is a mistake at where. */
 struct group *need_group(struct reader *r, const struct json *where, const char *name);
 int need_link(struct reader *r, const struct json *where, const struct group *g, const char *name);
-struct group *find_group(const struct world *w, const char *name); /* or NULL */

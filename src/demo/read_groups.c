@@ -36,7 +36,7 @@ static const struct json_field place_fields[] = {
     {NULL},
 };
 
-struct group *find_group(const struct world *w, const char *name)
+static struct group *find_group(const struct world *w, const char *name)
 {
     for (int i = 0; i < w->groups_count; i++) {
         if (strcmp(w->groups[i].name, name) == 0) {

@@ -115,8 +115,6 @@ struct formula *formula_parse(const char *text, struct error *e);
 void formula_free(struct formula *f); /* NULL is fine */
 /* Strings in the result live as long as the formula or as what the resolver gave. */
 struct value formula_eval(const struct formula *f, formula_resolver resolve, void *user);
-/* True only when the result is the boolean true: missing is not true. */
-bool formula_true(const struct formula *f, formula_resolver resolve, void *user);
 /* The names used, each once, in order of appearance. Lives as long as the formula. */
 const struct formula_path *formula_paths(const struct formula *f, int *count);
 typedef struct formula formula_autoptr_target;

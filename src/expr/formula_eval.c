@@ -204,9 +204,3 @@ struct value formula_eval(const struct formula *f, formula_resolver resolve, voi
 {
     return formula_eval_node(f->root, (const struct formula_path *)(void *)f->paths->data, resolve, user);
 }
-
-bool formula_true(const struct formula *f, formula_resolver resolve, void *user)
-{
-    struct value v = formula_eval(f, resolve, user);
-    return v.kind == VALUE_BOOL && v.boolean;
-}

@@ -80,8 +80,7 @@ struct geo_query;
 struct geo_query *geo_query_new(const char *georel, const char *kind, const struct json *coordinates,
                                 struct error *e);
 void geo_query_free(struct geo_query *q); /* NULL is fine */
-bool geo_query_matches(struct geo_query *q, const struct geometry *target);
-/* The same for GeoJSON as stored; false for what is no geometry. */
+/* Does GeoJSON as stored match? False for what is no geometry. */
 bool geo_query_matches_json(struct geo_query *q, const struct json *geojson);
 /* What matches touches this box (min lon, min lat, max lon, max lat); NULL when no box can say so (disjoint,
  * minDistance). For the index. */

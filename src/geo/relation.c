@@ -413,7 +413,7 @@ static int ask_prepared(const GEOSPreparedGeometry *reference, enum geo_relation
     return GEOS_FAILED;
 }
 
-bool geo_query_matches(struct geo_query *q, const struct geometry *target)
+static bool geo_query_matches(struct geo_query *q, const struct geometry *target)
 {
     if (q->has_box && !boxes_touch(q->box, target->box)) {
         return false;

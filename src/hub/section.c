@@ -30,7 +30,8 @@ static bool non_empty(const struct json *value)
     return json_is(value, JSON_STRING) && value->length > 0;
 }
 
-bool section_is_text(const struct json *value)
+/* Is this a text of a pack: a non-empty string, or {zh, en}? */
+static bool section_is_text(const struct json *value)
 {
     if (json_is(value, JSON_OBJECT)) {
         return value->length == 2 && non_empty(json_get(value, "zh")) && non_empty(json_get(value, "en"));

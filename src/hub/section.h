@@ -39,7 +39,5 @@ bool section_value(struct pack_report *r, const struct json *value, const char *
                    enum member_kind kind, const char *choices);
 /* A text of a pack in the language asked for, else in the other; "" when it has neither. */
 const char *section_text(const struct json *text, bool chinese);
-/* Is this a text of a pack: a non-empty string, or {zh, en}? */
-bool section_is_text(const struct json *value);
 /* Is this a name as MEMBER_NAME has it? */
 bool section_is_name(const char *name);

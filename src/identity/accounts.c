@@ -39,7 +39,8 @@ static const char *text_of(const struct json *account, const char *key)
     return text != NULL ? text : "";
 }
 
-struct user *account_user(struct arena *a, const struct json *account)
+/* The same account as it acts. */
+static struct user *account_user(struct arena *a, const struct json *account)
 {
     const struct json *roles = json_get(account, "roles");
     const char **list = arena_array(a, const char *, (roles != NULL ? roles->length : 0) + 1);

@@ -17,8 +17,6 @@ enum {
 struct json *account_get(struct view *v, struct arena *a, const char *name);
 bool account_put(struct txn *t, struct arena *a, const struct json *account, struct error *e);
 bool account_disabled(const struct json *account);
-/* The same account as it acts. */
-struct user *account_user(struct arena *a, const struct json *account);
 /* How a client sees it: everything but the hash. */
 struct json *account_view(struct arena *a, const struct json *account);
 /* Calls each with every stored object, by name, until it returns false. */

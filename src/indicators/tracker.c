@@ -111,11 +111,6 @@ void tracker_free(struct tracker *t)
     g_free(t);
 }
 
-const struct index_set *tracker_set(const struct tracker *t)
-{
-    return t->set;
-}
-
 const GArray *tracker_outputs(const struct tracker *t)
 {
     return t->outputs;

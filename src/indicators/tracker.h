@@ -19,7 +19,6 @@ struct index_output {
 /* Takes the set over. */
 struct tracker *tracker_new(struct index_set *set);
 void tracker_free(struct tracker *t); /* NULL is fine */
-const struct index_set *tracker_set(const struct tracker *t);
 /* Deals with one log record (store/store.h). Records that an index itself has caused are ignored. */
 void tracker_record(struct tracker *t, const struct json *record);
 /* What came out since the last tracker_flushed, in order. */

@@ -8,7 +8,8 @@
 
 static const char prefix[] = "urn:ngsi-ld:";
 
-const char *alarm_id(struct arena *a, const char *rule, const char *entity, instant started)
+/* "urn:ngsi-ld:Alarm:<rule>:<entity id without urn:ngsi-ld:>:<start as 20260301T000000Z>". */
+static const char *alarm_id(struct arena *a, const char *rule, const char *entity, instant started)
 {
     const char *tail = g_str_has_prefix(entity, prefix) ? entity + strlen(prefix) : entity;
     g_autofree char *digest = NULL;

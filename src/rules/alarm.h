@@ -5,9 +5,6 @@
 #include "context/context.h"
 #include "rules/engine.h"
 
-/* "urn:ngsi-ld:Alarm:<rule>:<entity id without urn:ngsi-ld:>:<start as 20260301T000000Z>". */
-const char *alarm_id(struct arena *a, const char *rule, const char *entity, instant started);
-
 /* Writes one change inside a job. The alarm keeps the seq of the record that changed it last (attribute
  * sourceSeq); a change that is not newer is skipped, so that a log read again does no harm. *written says
  * which. */

@@ -2,9 +2,6 @@
 /* The list of modules: what the program is made of. */
 #include "cases/cases.h"
 #include "context/context.h"
-#include "context/stream.h"
-#include "context/subscription.h"
-#include "context/temporal.h"
 #include "demo/demo.h"
 #include "indicators/indicators.h"
 #include "ingest/ingest.h"

@@ -7,9 +7,6 @@
 
 #include "base/log.h"
 #include "context/context.h"
-#include "context/stream.h"
-#include "context/subscription.h"
-#include "context/temporal.h"
 #include "ledger/ledger.h"
 #include "packs/packs.h"
 #include "server/commands.h"
@@ -141,20 +138,15 @@ static bool start(struct server *s, struct error *e)
     h->client = http_client_new();
     h->http = http_server_new();
     health_bind(h);
-    context_bind(h->store);
     server_routes(h->http);
-    temporal_start();
-    stream_start(h->store);
-    return subscription_start(h->store, h->client, e) && start_ledger(s, e) && packs_open(h, e) &&
+    return context_start(h->store, h->client, e) && start_ledger(s, e) && packs_open(h, e) &&
            start_features(s, e) && start_http(s, e);
 }
 
 static void stop(struct server *s)
 {
     http_server_free(s->hub.http);
-    stream_stop();
-    subscription_stop();
-    temporal_stop();
+    context_stop();
     for (int i = s->started - 1; i >= 0; i--) {
         if (server_features[i]->stop != NULL) {
             server_features[i]->stop();
