@@ -9,7 +9,8 @@
 #include "demo/play.h"
 
 static const char description[] =
-    "Plays the devices that the demo sections of packs describe: writes the areas and devices to a hub over "
+    "Plays the devices and the people that the demo sections of packs describe: writes the areas and devices "
+    "to a hub over "
     "NGSI-LD,\n"
     "then publishes their readings over MQTT until it is stopped (Ctrl-C). Everything it sends is synthetic "
     "and says so.\n"
@@ -21,6 +22,10 @@ static const char description[] =
     "  zhongshu demo --packs packs --mqtt 127.0.0.1:1883 --history 2h --speed 60x --for 10m\n"
     "      plays two hours within two minutes, every message of them, then ten minutes of the present\n"
     "\n"
+    "A crew moves the cases on, as accounts that the packs name; all share the password of --user. It leaves "
+    "alone\n"
+    "what a person has just touched. --no-crew leaves everything to people.\n"
+    "\n"
     "Where the hub asks who writes: --user with --password-file, or a bearer token in the environment's\n"
     "ZHONGSHU_TOKEN. The broker's password is read from ZHONGSHU_MQTT_PASSWORD.";
 
@@ -29,6 +34,7 @@ struct command {
     char *mqtt, *server, *user, *password_file, *mqtt_user, *speed, *history, *duration;
     char **packs;
     int64_t seed;
+    gboolean no_crew;
     char *password; /* as read */
     struct play_options play;
 };
@@ -64,6 +70,7 @@ static bool parse_options(struct command *c, int argc, char **argv, struct error
          "SPAN"},
         {"speed", 0, 0, G_OPTION_ARG_STRING, &c->speed, "Play the past in full at this speed, such as 60x",
          "N"},
+        {"no-crew", 0, 0, G_OPTION_ARG_NONE, &c->no_crew, "Leave the cases to people", NULL},
         {"for", 0, 0, G_OPTION_ARG_STRING, &c->duration, "End after this much of the present, such as 10m",
          "SPAN"},
         {NULL},
@@ -173,12 +180,24 @@ static void print_mistake(struct pack_report *r, const struct json *where, const
 
 static bool is_empty(const struct world *w)
 {
+    if (w->crew.desks_count > 0) {
+        return false;
+    }
     for (int i = 0; i < w->groups_count; i++) {
         if (w->groups[i].topic != NULL && w->groups[i].count > 0) {
             return false;
         }
     }
     return true;
+}
+
+/* A crew needs accounts to sign in with. */
+static struct crew_work *start_crew(const struct command *c, const struct world *w)
+{
+    if (c->no_crew || w->crew.desks_count == 0 || c->play.server == NULL || c->password == NULL) {
+        return NULL;
+    }
+    return crew_start(&w->crew, w->seed, c->play.server, c->password);
 }
 
 static bool play(const struct command *c, demo_loader *load, struct error *e)
@@ -195,7 +214,13 @@ static bool play(const struct command *c, demo_loader *load, struct error *e)
         return error_set(e, ERROR_BAD_REQUEST_DATA, "The packs hold no demo that can be played",
                          "这些包中没有可以播放的演示");
     }
-    return (c->play.server == NULL || play_entities(w, &c->play, e)) && play_messages(w, &c->play, e);
+    if (c->play.server != NULL && !play_entities(w, &c->play, e)) {
+        return false;
+    }
+    struct crew_work *crew = start_crew(c, w);
+    bool good = play_messages(w, &c->play, e);
+    crew_stop(crew);
+    return good;
 }
 
 int demo_command(int argc, char **argv, demo_loader *load)

@@ -13,14 +13,15 @@ static void check(const struct pack *p, const struct json *section, const struct
 
 static const struct pack_section sections[] = {
     {"demo", check,
-     "What the simulator plays: areas, drivers, groups of devices, incidents; all of it synthetic",
-     "模拟器的内容：区域、驱动量、设备组、事件；全部为合成数据"},
+     "What the simulator plays: areas, drivers, groups of devices, incidents, the crew that works the cases; "
+     "all of it synthetic",
+     "模拟器的内容：区域、驱动量、设备组、事件、办理案件的人员；全部为合成数据"},
     {NULL},
 };
 
 const struct feature demo_feature = {
     .name = "demo",
-    .en = "Simulated devices for a demo district",
-    .zh = "演示区的模拟设备",
+    .en = "Simulated devices and people for a demo district",
+    .zh = "演示区的模拟设备与人员",
     .sections = sections,
 };

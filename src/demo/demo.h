@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The demo simulator: plays the devices that the packs' `demo` sections describe. It knows no application:
- * air and drainage are words in YAML to it. */
+/* The demo simulator: plays the devices and the people that the packs' `demo` sections describe. It knows no
+ * application: air, drainage and the steps of a case are words in YAML to it. */
 #pragma once
 
 #include "hub/hub.h"
@@ -14,5 +14,5 @@ extern const struct feature demo_feature;
 typedef const struct pack *const *demo_loader(const char *const *dirs, struct error *e);
 
 /* `zhongshu demo …`: writes what stands still (streets, devices) over NGSI-LD, then speaks MQTT as all
- * devices would, until SIGINT or SIGTERM. Returns the exit status. */
+ * devices would, and works cases over HTTP as the crew, until SIGINT or SIGTERM. Returns the exit status. */
 int demo_command(int argc, char **argv, demo_loader *load);

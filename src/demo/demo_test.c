@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "demo/demo.h"
+#include "demo/picture.h"
 #include "demo/play.h"
 #include "demo/signal.h"
 
@@ -231,9 +232,158 @@ static void an_incident_happens_once_in_each_slot_and_passes(void)
     g_assert_true(device_silent(w, silence.target, silence.end - 1));
 }
 
-static const struct {
+/* ---- the crew ---- */
+
+static const char crew_pack[] =
+    "{\"workflows\": {\"flow\": {\"states\": {\"new\": {}, \"work\": {}, \"done\": {}}, \"actions\": {"
+    "\"start\": {\"from\": \"new\", \"form\": [{\"name\": \"who\", \"required\": true}, {\"name\": "
+    "\"days\"}]},"
+    "\"drop\": {\"from\": [\"new\", \"work\"], \"comment\": \"required\"},"
+    "\"end\": {\"from\": \"work\"}}}},"
+    "\"demo\": {\"crew\": {\"accounts\": [\"desk\", \"hand\"], \"hands_off\": \"10m\", \"workflows\": "
+    "{\"flow\": {"
+    "\"new\": [{\"do\": \"start\", \"by\": \"desk\", \"after\": [\"5m\", \"20m\"], \"weight\": 3, \"form\": "
+    "{\"who\": \"hand\", \"days\": {\"between\": [2, 4]}}},"
+    "{\"do\": \"drop\", \"by\": \"desk\", \"after\": [\"1h\", \"2h\"], \"only\": {\"severity\": [\"blue\"]}, "
+    "\"comment\": {\"one_of\": [\"a\", \"b\"]}}],"
+    "\"work\": [{\"do\": \"end\", \"by\": \"{assignee}\", \"after\": [\"1m\", \"2m\"]}]}}}}}";
+
+static struct world *crew_world(struct arena *a)
+{
+    g_autoptr(GString) told = g_string_new(NULL);
+    struct world *w = read_world(a, crew_pack, 1, told);
+    g_assert_cmpstr(told->str, ==, "");
+    g_assert_cmpint(w->crew.desks_count, ==, 2);
+    return w;
+}
+
+/* A case number n of the tiny workflow, opened by the hub at MONDAY; entries go on in its timeline. */
+static const struct json *a_case(struct arena *a, int n, const char *state, const char *severity,
+                                 const char *entries)
+{
+    struct error e = {0};
+    g_autofree char *text =
+        g_strdup_printf("{\"id\": \"urn:x:%d\", \"workflow\": \"flow\", \"state\": \"%s\", \"severity\": "
+                        "\"%s\", \"assignee\": "
+                        "\"hand\", \"timeline\": [{\"action\": \"open\", \"by\": \"system\", \"at\": "
+                        "\"2026-03-01T16:00:00Z\", \"to\": \"new\"}%s]}",
+                        n, state, severity, entries);
+    const struct json *one = json_parse(a, text, strlen(text), &e);
+    g_assert_cmpstr(e.en, ==, "");
+    return one;
+}
+
+static void the_crew_chooses_by_weight_seed_and_case(void)
+{
+    arena_auto a = arena_new();
+    const struct crew *c = &crew_world(a)->crew;
+    int dropped = 0, others = 0;
+    for (int n = 0; n < 400; n++) {
+        struct crew_plan plan, same, other;
+        const struct json *one = a_case(a, n, "new", "blue", "");
+        g_assert_true(crew_plan_case(c, 1, one, MONDAY, 0, &plan));
+        g_assert_true(crew_plan_case(c, 1, one, MONDAY, 0, &same));
+        g_assert_true(crew_plan_case(c, 2, one, MONDAY, 0, &other));
+        g_assert_true(plan.step == same.step && plan.due == same.due && plan.key == same.key);
+        g_assert_cmpstr(plan.account, ==, "desk");
+        g_assert_true(plan.due >= MONDAY + plan.step->soonest && plan.due <= MONDAY + plan.step->latest);
+        dropped += strcmp(plan.step->action, "drop") == 0;
+        others += plan.due != other.due;
+    }
+    g_assert_true(dropped > 70 && dropped < 130);
+    g_assert_cmpint(others, >, 390);
+}
+
+static void only_some_steps_fit_a_case(void)
+{
+    arena_auto a = arena_new();
+    const struct crew *c = &crew_world(a)->crew;
+    for (int n = 0; n < 50; n++) {
+        struct crew_plan plan;
+        g_assert_true(crew_plan_case(c, 1, a_case(a, n, "new", "red", ""), MONDAY, 0, &plan));
+        g_assert_cmpstr(plan.step->action, ==, "start");
+    }
+}
+
+/* The second span begins where the first was due to end, however late the crew came. */
+static void a_late_crew_catches_up(void)
+{
+    arena_auto a = arena_new();
+    const struct crew *c = &crew_world(a)->crew;
+    struct crew_plan first, second;
+    g_assert_true(crew_plan_case(c, 1, a_case(a, 1, "new", "red", ""), MONDAY, 0, &first));
+    const struct json *one = a_case(a, 1, "work", "red",
+                                    ", {\"action\": \"start\", \"from\": \"new\", \"by\": \"desk\", \"at\": "
+                                    "\"2026-03-02T10:00:00Z\"}");
+    g_assert_true(crew_plan_case(c, 1, one, MONDAY, 0, &second));
+    g_assert_cmpstr(second.account, ==, "hand");
+    g_assert_true(second.due >= first.due + MINUTE && second.due <= first.due + 2 * MINUTE);
+}
+
+static void the_crew_leaves_alone_what_a_person_touched(void)
+{
+    arena_auto a = arena_new();
+    const struct crew *c = &crew_world(a)->crew;
+    struct crew_plan plan;
+    const struct json *one = a_case(a, 1, "work", "red",
+                                    ", {\"action\": \"start\", \"from\": \"new\", \"by\": \"li\", \"at\": "
+                                    "\"2026-03-01T18:00:00Z\"}, {\"action\": \"remind\", \"by\": \"system\", "
+                                    "\"at\": \"2026-03-01T19:00:00Z\"}");
+    g_assert_true(crew_plan_case(c, 1, one, MONDAY, 0, &plan));
+    g_assert_true(plan.due == MONDAY + 2 * HOUR + 10 * MINUTE);
+    g_assert_true(crew_plan_case(c, 1, one, MONDAY, MONDAY + 9 * HOUR, &plan));
+    g_assert_true(plan.due == MONDAY + 9 * HOUR + 10 * MINUTE);
+    g_assert_false(crew_plan_case(c, 1, a_case(a, 1, "done", "red", ""), MONDAY, 0, &plan));
+}
+
+static const struct json *no_answer(void *user, const char *name)
+{
+    return NULL;
+}
+
+static const struct json *one_picture(void *user, const char *name, uint64_t key)
+{
+    return json_string(user, name);
+}
+
+static void the_crew_fills_in_forms(void)
+{
+    static const char rule[] = "{\"a\": {\"between\": [2, 4]}, \"b\": {\"one_of\": [\"x\", {\"picture\": "
+                               "\"p.png\"}]}, \"c\": {\"days_ahead\": [1, 1]}, \"d\": 5}";
+    arena_auto a = arena_new();
+    struct error e = {0};
+    struct crew_source from = {one_picture, no_answer, a};
+    const struct json *tree = json_parse(a, rule, strlen(rule), &e);
+    for (uint64_t key = 0; key < 50; key++) {
+        const struct json *v = crew_value(a, tree, key, MONDAY, &from);
+        int64_t n = json_get_int(v, "a", 0);
+        g_assert_true(n >= 2 && n <= 4);
+        g_assert_true(json_streq(json_get(v, "b"), "x") || json_streq(json_get(v, "b"), "p.png"));
+        g_assert_cmpstr(json_get_string(v, "c"), ==, "2026-03-03");
+        g_assert_cmpint(json_get_int(v, "d", 0), ==, 5);
+        g_assert_true(json_equal(v, crew_value(a, tree, key, MONDAY, &from)));
+    }
+    tree = json_parse(a, "{\"original\": {\"other\": \"number\"}}", 33, &e);
+    g_assert_null(crew_value(a, tree, 1, MONDAY, &from));
+}
+
+static void pictures_are_png_and_of_their_key(void)
+{
+    g_autoptr(GByteArray) one = picture_png(1);
+    g_autoptr(GByteArray) same = picture_png(1);
+    g_autoptr(GByteArray) other = picture_png(2);
+    g_assert_cmpmem(one->data, 8, "\x89PNG\r\n\x1a\n", 8);
+    g_assert_cmpmem(one->data, one->len, same->data, same->len);
+    g_assert_true(one->len < 8192 &&
+                  (one->len != other->len || memcmp(one->data, other->data, one->len) != 0));
+}
+
+/* ---- mistakes ---- */
+
+struct mistake_row {
     const char *from, *to, *told;
-} mistakes_table[] = {
+};
+static const struct mistake_row mistakes_table[] = {
     {"\"count\": 30", "\"count\": 0", "count must lie between 1 and 50000"},
     {"\"count\": 30", "\"conut\": 30", "Unknown member \"conut\""},
     {"\"in\": \"Quarter\"", "\"in\": \"Moon\"", "No entity of type Moon with a polygon"},
@@ -251,18 +401,43 @@ static const struct {
     {"106.51,29.51],[106.50,29.51],[106.50,29.50]", "106.51,29.51],[106.50,29.51]", ""},
 };
 
+static const struct mistake_row crew_mistakes[] = {
+    {"\"accounts\"", "\"acounts\"", "Unknown member \"acounts\""},
+    {"\"workflows\": {\"flow\": {\"new\"", "\"workflows\": {\"flaw\": {\"new\"",
+     "There is no workflow \"flaw\""},
+    {"{\"new\": [{\"do\"", "{\"old\": [{\"do\"", "Workflow flow has no state \"old\""},
+    {"\"do\": \"end\"", "\"do\": \"start\"", "has no action \"start\" from the state work"},
+    {"\"by\": \"desk\"", "\"by\": \"chair\"", "by must name accounts of the crew"},
+    {"[\"5m\", \"20m\"]", "[\"20m\", \"5m\"]", "after must be [shortest, longest]"},
+    {"\"who\": \"hand\"", "\"whom\": \"hand\"", "The form of start has no field \"whom\""},
+    {"\"who\": \"hand\", ", "", "The form of start needs a value for \"who\""},
+    {", \"comment\": {\"one_of\": [\"a\", \"b\"]}", "", "The action drop needs a comment"},
+    {"{\"one_of\": [\"a\", \"b\"]}", "{\"one_of\": []}", "one_of must be a list of values"},
+    {"{\"between\": [2, 4]}", "{\"between\": [4, 2]}", "between must be [lowest, highest]"},
+    {"\"weight\": 3", "\"weight\": -3", "A weight must be a number, 0 or more"},
+    {"[\"blue\"]", "\"blue\"", "severity must be a list of values"},
+};
+
+static void check_mistake(const char *pack, const struct mistake_row *row)
+{
+    arena_auto a = arena_new();
+    g_autoptr(GString) text = g_string_new(pack);
+    g_autoptr(GString) told = g_string_new(NULL);
+    g_assert_cmpuint(g_string_replace(text, row->from, row->to, 1), ==, 1);
+    g_assert_null(read_world(a, text->str, 1, told));
+    if (strstr(told->str, row->told) == NULL || told->len == 0) {
+        g_test_message("told: %s", told->str);
+        g_test_fail_printf("not told: %s", row->told);
+    }
+}
+
 static void each_mistake_is_told(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(mistakes_table); i++) {
-        arena_auto a = arena_new();
-        g_autoptr(GString) text = g_string_new(two_areas);
-        g_autoptr(GString) told = g_string_new(NULL);
-        g_assert_cmpuint(g_string_replace(text, mistakes_table[i].from, mistakes_table[i].to, 1), ==, 1);
-        g_assert_null(read_world(a, text->str, 1, told));
-        if (strstr(told->str, mistakes_table[i].told) == NULL || told->len == 0) {
-            g_test_message("told: %s", told->str);
-            g_test_fail_printf("not told: %s", mistakes_table[i].told);
-        }
+        check_mistake(two_areas, &mistakes_table[i]);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(crew_mistakes); i++) {
+        check_mistake(crew_pack, &crew_mistakes[i]);
     }
 }
 
@@ -309,6 +484,12 @@ int main(int argc, char **argv)
     g_test_add_func("/signal/rain", rain_falls_and_is_felt_later);
     g_test_add_func("/incidents/slots", an_incident_happens_once_in_each_slot_and_passes);
     g_test_add_func("/play/due", messages_are_due_at_an_even_pace);
+    g_test_add_func("/crew/choice", the_crew_chooses_by_weight_seed_and_case);
+    g_test_add_func("/crew/only", only_some_steps_fit_a_case);
+    g_test_add_func("/crew/late", a_late_crew_catches_up);
+    g_test_add_func("/crew/touched", the_crew_leaves_alone_what_a_person_touched);
+    g_test_add_func("/crew/forms", the_crew_fills_in_forms);
+    g_test_add_func("/crew/pictures", pictures_are_png_and_of_their_key);
     g_test_add_func("/read/with", a_section_waits_for_the_packs_it_plays_with);
     g_test_add_func("/read/mistakes", each_mistake_is_told);
     return g_test_run();

@@ -57,7 +57,7 @@ static void read_still(struct reader *r, const struct json *every_entity, const 
 /* ---- all of it ---- */
 
 struct section {
-    const struct json *with, *every_entity, *entities, *drivers, *groups, *incidents;
+    const struct json *with, *every_entity, *entities, *drivers, *groups, *incidents, *crew;
 };
 static const struct json_field section_fields[] = {
     {"with", FIELD_ARRAY, offsetof(struct section, with)},
@@ -66,6 +66,7 @@ static const struct json_field section_fields[] = {
     {"drivers", FIELD_OBJECT, offsetof(struct section, drivers)},
     {"groups", FIELD_OBJECT, offsetof(struct section, groups)},
     {"incidents", FIELD_ARRAY, offsetof(struct section, incidents)},
+    {"crew", FIELD_OBJECT, offsetof(struct section, crew)},
     {NULL},
 };
 
@@ -118,6 +119,7 @@ static void read_kinds(struct reader *r, const struct pack *const *packs, const 
         for (const struct json *m = json_first(s[i].incidents); m != NULL; m = m->next) {
             read_incident(r, m);
         }
+        read_crew(r, s[i].crew);
     }
 }
 
@@ -158,6 +160,7 @@ struct world *world_read(struct arena *a, const struct pack *const *packs, uint6
     struct reader r = {.a = a,
                        .w = arena_new0(a, struct world),
                        .only = only,
+                       .packs = packs,
                        .report = report,
                        .every_entity = json_object(a)};
     int count = 0;

@@ -10,6 +10,7 @@ struct reader {
     struct world *w;
     const struct pack *only; /* whose mistakes are told; NULL = all */
     const struct pack *pack; /* being read */
+    const struct pack *const *packs;
     struct pack_report *report;
     struct json *every_entity;
     int mistakes;
@@ -41,6 +42,7 @@ void read_group(struct reader *r, const struct json *from);
 void read_links(struct reader *r, struct group *g); /* once all groups are known */
 void read_along(struct reader *r, struct group *g); /* once all links are known */
 void read_incident(struct reader *r, const struct json *from);
+void read_crew(struct reader *r, const struct json *from);
 
 /* What a name stands for; a name that stands for nothing is a mistake at where. */
 struct group *need_group(struct reader *r, const struct json *where, const char *name);

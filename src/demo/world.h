@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/instant.h"
+#include "demo/crew.h"
 #include "geo/geo.h"
 #include "hub/hub.h"
 #include "json/json.h"
@@ -143,6 +144,7 @@ struct world {
     int groups_count;
     struct incident *incidents;
     int incidents_count;
+    struct crew crew;
     struct json *entities; /* array: those that are no devices, as they are written to the hub */
 };
 
