@@ -421,7 +421,7 @@ def test_mistakes_in_a_pack_are_named_with_their_line(tmp_path):
 
 def test_the_example_of_the_manual(make_hub, tmp_path):
     page = (ROOT / "docs/packs/workflows.md").read_text()
-    example = re.search(r"```yaml\n(# a whole pack.*?)```", page, re.S).group(1)
+    example = re.search(r"```yaml pack=lamps\n(.*?)```", page, re.S).group(1)
     folder = tmp_path / "lamps"
     folder.mkdir()
     (folder / "pack.yaml").write_text(example)

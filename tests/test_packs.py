@@ -66,13 +66,3 @@ def test_a_broken_set_changes_nothing_and_is_reported(make_hub, tmp_path):
     (path / "second.yaml").unlink()
     wait_for("the end of the mistake", lambda: not hub.get("/api/v1/packs").json["mistakes"])
     assert hub.post("/api/v1/packs/reload", headers={"X-Requested-With": "zhongshu"}).status == 200
-
-
-def test_the_examples_of_the_manual_are_a_pack_without_mistakes(tmp_path):
-    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/packs/README.md").read_text(), re.S)
-    path = tmp_path / "water"
-    path.mkdir()
-    for number, block in enumerate(blocks):
-        (path / f"{number}.yaml").write_text(re.sub(r"^  needs:.*$", "", block, flags=re.M))
-    done = program("packs", "check", path)
-    assert len(blocks) == 5 and done.returncode == 0, done.stdout
