@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20 };
+enum { FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20, LARGEST_KEPT = 4 << 20 };
 
 struct block {
     struct block *next;
@@ -56,21 +56,6 @@ void arena_free(struct arena *a)
     }
 }
 
-void arena_clear(struct arena *a)
-{
-    struct block *keep = a->blocks;
-    if (keep != NULL && (a->one_by_one || keep->size > LARGEST_BLOCK)) {
-        free_blocks(keep);
-        keep = NULL;
-    } else if (keep != NULL) {
-        free_blocks(keep->next);
-        keep->next = NULL;
-    }
-    a->blocks = keep;
-    a->left = keep != NULL ? keep->size : 0;
-    a->used = 0;
-}
-
 static void add_block(struct arena *a, size_t size)
 {
     struct block *b = malloc(sizeof *b + size);
@@ -81,6 +66,22 @@ static void add_block(struct arena *a, size_t size)
     b->size = size;
     a->blocks = b;
     a->left = size;
+}
+
+void arena_clear(struct arena *a)
+{
+    /* An arena that is used again and again ends up with one block that holds what it needs. */
+    size_t wanted = MIN(a->used + a->used / 4, (size_t)LARGEST_KEPT);
+    bool fits = a->blocks != NULL && a->blocks->next == NULL && a->blocks->size <= LARGEST_KEPT;
+    if (a->one_by_one || !fits) {
+        free_blocks(a->blocks);
+        a->blocks = NULL;
+        if (!a->one_by_one && wanted > 0) {
+            add_block(a, wanted);
+        }
+    }
+    a->left = a->blocks != NULL ? a->blocks->size : 0;
+    a->used = 0;
 }
 
 void *arena_alloc(struct arena *a, size_t size)

@@ -14,7 +14,7 @@ struct arena;
 
 struct arena *arena_new(void);
 void arena_free(struct arena *a); /* NULL is fine */
-/* Gives back everything but the first block, for reuse. */
+/* Gives back everything but one block (at most 4 MiB) for reuse. */
 void arena_clear(struct arena *a);
 
 /* 16-byte aligned, not zeroed; never NULL (out of memory ends the program). Size 0 gives a valid pointer. */
