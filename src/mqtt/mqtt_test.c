@@ -242,8 +242,9 @@ static void publishing_survives_a_killed_broker(struct broker *b, const void *un
     inbox_wait(&in, 1, true);
     publish(out, "t/after", "after", 1);
     flush(out);
-    inbox_wait(&in, 2, true);
-    g_assert_true(inbox_has(&in, "after"));
+    for (guint n = 2; !inbox_has(&in, "after"); n++) { /* "during" may come too, before it */
+        inbox_wait(&in, n, true);
+    }
     mqtt_client_free(out);
     inbox_close(&in);
 }
