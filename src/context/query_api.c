@@ -132,7 +132,7 @@ static bool answer_query(struct call *c, const struct entity_query *query, struc
 
 /* ---- by parameters ---- */
 
-const struct json *query_coordinates(struct arena *a, const char *text, struct error *e)
+static const struct json *query_coordinates(struct arena *a, const char *text, struct error *e)
 {
     struct error broken = {0};
     const struct json *value = json_parse(a, text, strlen(text), &broken);
@@ -144,26 +144,30 @@ const struct json *query_coordinates(struct arena *a, const char *text, struct e
     return value;
 }
 
-bool query_entities(struct call *c, struct error *e)
+bool query_read_text(struct call *c, struct query_text *text, bool *local, struct error *e)
 {
     struct request *r = c->request;
     const char *coordinates = request_query(r, "coordinates");
-    struct query_text text = {
-        .id = request_query(r, "id"),
-        .id_pattern = request_query(r, "idPattern"),
-        .type = request_query(r, "type"),
-        .q = request_query(r, "q"),
-        .scope = request_query(r, "scopeQ"),
-        .georel = request_query(r, "georel"),
-        .geometry = request_query(r, "geometry"),
-        .geo_property = request_query(r, "geoproperty"),
-        .attrs = request_query(r, "attrs"),
-    };
+    *text = (struct query_text){.id = request_query(r, "id"),
+                                .id_pattern = request_query(r, "idPattern"),
+                                .type = request_query(r, "type"),
+                                .q = request_query(r, "q"),
+                                .scope = request_query(r, "scopeQ"),
+                                .georel = request_query(r, "georel"),
+                                .geometry = request_query(r, "geometry"),
+                                .geo_property = request_query(r, "geoproperty"),
+                                .attrs = request_query(r, "attrs")};
+    return call_flag(c, "local", local, e) &&
+           (coordinates == NULL || (text->coordinates = query_coordinates(c->arena, coordinates, e)) != NULL);
+}
+
+bool query_entities(struct call *c, struct error *e)
+{
+    struct query_text text;
     struct render render;
     entity_query_auto query = {0};
     bool local;
-    if (!call_flag(c, "local", &local, e) || !call_render(c, &render, e) ||
-        (coordinates != NULL && (text.coordinates = query_coordinates(c->arena, coordinates, e)) == NULL)) {
+    if (!query_read_text(c, &text, &local, e) || !call_render(c, &render, e)) {
         return false;
     }
     if (!local && text.id == NULL && text.type == NULL && text.q == NULL && text.scope == NULL &&

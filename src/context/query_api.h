@@ -7,8 +7,8 @@
 
 bool query_entities(struct call *c, struct error *e);
 bool query_by_body(struct call *c, struct error *e);
-/* coordinates=… as JSON. NULL with e set. */
-const struct json *query_coordinates(struct arena *a, const char *text, struct error *e);
+/* The parameters that say which entities, and local. */
+bool query_read_text(struct call *c, struct query_text *text, bool *local, struct error *e);
 /* Fills q from the body's members entities, q, geoQ, scopeQ and attrs (5.2.23); also what subscriptions hold.
  */
 bool query_read_body(struct entity_query *q, struct arena *a, const struct ld_context *ctx,

@@ -224,19 +224,12 @@ static bool work_query(struct temporal_job *j, struct error *e)
 static bool read_selection(struct temporal_job *j, struct error *e)
 {
     struct request *r = j->call.request;
-    struct query_text text = {.id = request_query(r, "id"),
-                              .id_pattern = request_query(r, "idPattern"),
-                              .type = request_query(r, "type"),
-                              .q = request_query(r, "q"),
-                              .scope = request_query(r, "scopeQ"),
-                              .georel = request_query(r, "georel"),
-                              .geometry = request_query(r, "geometry"),
-                              .geo_property = request_query(r, "geoproperty")};
-    const char *coordinates = request_query(r, "coordinates");
+    struct query_text text;
     bool local;
-    if (!call_flag(&j->call, "local", &local, e)) {
+    if (!query_read_text(&j->call, &text, &local, e)) {
         return false;
     }
+    text.attrs = NULL; /* these are for showing */
     bool attributes = request_query(r, "attrs") != NULL || request_query(r, "pick") != NULL;
     if (!local && text.id == NULL && text.type == NULL && text.q == NULL && text.georel == NULL &&
         !attributes) {
@@ -244,10 +237,6 @@ static bool read_selection(struct temporal_job *j, struct error *e)
             e, ERROR_BAD_REQUEST_DATA,
             "Say what to look for: at least one of type, attrs, q, georel, id, or local=true for all",
             "请说明查询条件：至少给出 type、attrs、q、georel、id 之一，或用 local=true 查询全部");
-    }
-    if (coordinates != NULL &&
-        (text.coordinates = query_coordinates(j->call.arena, coordinates, e)) == NULL) {
-        return false;
     }
     if (!entity_query_compile(&j->selection, j->call.arena, j->call.ctx, &text, e)) {
         return false;

@@ -97,6 +97,9 @@ struct value value_string(const char *text); /* missing when NULL; not copied */
 struct value value_bool(bool b);
 /* A number, string or boolean (also inside {"@type": …, "@value": …}); anything else is missing. */
 struct value value_of_json(const struct json *j);
+/* The instance of an attribute in stored form (one instance or an array of them) that has no datasetId; NULL
+ * when there is none. */
+const struct json *default_instance(const struct json *attribute);
 /* The value of the default instance of an entity's attribute (stored form): Property, Relationship (its
  * object), the zh text of a LanguageProperty. Also "id", and "type" (the first). */
 struct value value_of_attribute(const struct json *entity, const char *attribute);

@@ -38,8 +38,7 @@ struct value value_of_json(const struct json *j)
                                                         : value_of_json(typed);
 }
 
-/* The instance without a datasetId. */
-static const struct json *default_instance(const struct json *attribute)
+const struct json *default_instance(const struct json *attribute)
 {
     if (!json_is(attribute, JSON_ARRAY)) {
         return attribute;

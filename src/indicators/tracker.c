@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Remembers readings by entity, day and hour, and computes when something is complete. */
 #include "indicators/tracker.h"
+#include "expr/expr.h"
 
 #include <math.h>
 #include <string.h>
@@ -314,19 +315,6 @@ static instant observed_at(struct tracker *t, const struct json *instance, insta
         memcpy(t->observed_text, text->string, text->length + 1);
     }
     return t->observed;
-}
-
-static const struct json *default_instance(const struct json *attribute)
-{
-    if (!json_is(attribute, JSON_ARRAY)) {
-        return attribute;
-    }
-    for (const struct json *i = json_first(attribute); i != NULL; i = i->next) {
-        if (json_get(i, "datasetId") == NULL) {
-            return i;
-        }
-    }
-    return NULL;
 }
 
 /* What comes from more than a day ahead of the commit is no measurement and would end days early. */

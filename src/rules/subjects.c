@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { MAX_SLOTS = 60000, MAX_TEXT_HELD = 1 << 16 };
+enum { MAX_SLOTS = 60000 };
 
 /* ---- slots: one number for each attribute that some rule uses ---- */
 
@@ -237,14 +237,6 @@ static void free_judgements(struct subject *subject)
         judgement_free(subject->judgements[i]);
     }
     g_clear_pointer(&subject->judgements, g_free);
-}
-
-static void held_clear(struct held *h)
-{
-    if (h->kind == HELD_STRING || h->kind == HELD_GEOMETRY) {
-        g_free(h->text);
-    }
-    h->kind = HELD_MISSING;
 }
 
 static void subject_free(void *data)
@@ -533,104 +525,6 @@ void subjects_remove(struct subjects *s, struct subject *subject)
 
 /* ---- values ---- */
 
-/* The default instance: the one without datasetId. */
-static const struct json *default_instance(const struct json *attribute)
-{
-    if (!json_is(attribute, JSON_ARRAY)) {
-        return attribute;
-    }
-    for (const struct json *i = json_first(attribute); i != NULL; i = i->next) {
-        if (json_get(i, "datasetId") == NULL) {
-            return i;
-        }
-    }
-    return NULL;
-}
-
-static bool is_point(const struct json *geometry, double point[2])
-{
-    const struct json *c = json_get(geometry, "coordinates");
-    if (!json_streq(json_get(geometry, "type"), "Point") || !json_is(c, JSON_ARRAY) || c->length < 2 ||
-        !json_is_number(c->first) || !json_is_number(c->first->next)) {
-        return false;
-    }
-    point[0] = json_number(c->first);
-    point[1] = json_number(c->first->next);
-    return true;
-}
-
-static void read_geometry(struct held *out, const struct json *geometry)
-{
-    if (is_point(geometry, out->point)) {
-        out->kind = HELD_POINT;
-    } else if (json_get(geometry, "coordinates") != NULL || json_get(geometry, "geometries") != NULL) {
-        GString *text = g_string_new(NULL);
-        json_write(text, geometry);
-        out->kind = HELD_GEOMETRY;
-        out->text = g_string_free(text, FALSE);
-    }
-}
-
-static void read_value(struct held *out, const struct value *v)
-{
-    switch (v->kind) {
-    case VALUE_NUMBER:
-        out->kind = HELD_NUMBER;
-        out->number = v->number;
-        break;
-    case VALUE_BOOL:
-        out->kind = HELD_BOOL;
-        out->boolean = v->boolean;
-        break;
-    case VALUE_STRING:
-        if (strlen(v->string) <= MAX_TEXT_HELD) {
-            out->kind = HELD_STRING;
-            out->text = g_strdup(v->string);
-        }
-        break;
-    case VALUE_MISSING: break;
-    }
-}
-
-/* Reads an instance in stored form; out->kind stays HELD_MISSING for what no formula can use. */
-static void read_instance(struct held *out, const struct json *instance)
-{
-    for (const struct json *m = json_first(instance); m != NULL; m = m->next) {
-        if (strcmp(m->key, "value") == 0 || strcmp(m->key, "object") == 0 || strcmp(m->key, "vocab") == 0) {
-            struct value v = value_of_json(m);
-            read_value(out, &v);
-            if (v.kind == VALUE_MISSING && m->type == JSON_OBJECT) {
-                read_geometry(out, m);
-            }
-            return;
-        }
-        if (strcmp(m->key, "languageMap") == 0) {
-            const char *zh = json_get_string(m, "zh");
-            const struct json *first = json_first(m);
-            struct value v = value_string(zh != NULL                    ? zh
-                                          : json_is(first, JSON_STRING) ? first->string
-                                                                        : NULL);
-            read_value(out, &v);
-            return;
-        }
-    }
-}
-
-static bool same_value(const struct held *a, const struct held *b)
-{
-    if (a->kind != b->kind) {
-        return false;
-    }
-    switch (a->kind) {
-    case HELD_NUMBER: return a->number == b->number;
-    case HELD_BOOL: return a->boolean == b->boolean;
-    case HELD_POINT: return a->point[0] == b->point[0] && a->point[1] == b->point[1];
-    case HELD_STRING:
-    case HELD_GEOMETRY: return strcmp(a->text, b->text) == 0;
-    default: return true;
-    }
-}
-
 static struct held *add_held(struct subject *subject, int slot)
 {
     if (subject->held_count == subject->held_room) {
@@ -653,7 +547,7 @@ bool subject_take(struct subjects *s, struct subject *subject, int slot, const s
     struct held *h = subject_held(subject, slot);
     struct held now = {.slot = (uint16_t)slot, .observed = observed};
     if (instance != NULL) {
-        read_instance(&now, default_instance(instance));
+        held_read(&now, instance);
     }
     if (h == NULL) {
         if (now.kind == HELD_MISSING) {
@@ -662,7 +556,7 @@ bool subject_take(struct subjects *s, struct subject *subject, int slot, const s
         h = add_held(subject, slot);
     }
     struct held old = *h;
-    bool same = same_value(&old, &now);
+    bool same = held_equal(&old, &now);
     *h = now;
     if (!same && (s->slot_flags[slot] & SLOT_LINK) != 0) {
         if (now.kind == HELD_STRING) {
@@ -718,12 +612,7 @@ struct value subject_resolve(void *user, const char *const *segments, int count)
     if (h == NULL && count == 1 && strcmp(segments[0], "type") == 0 && names->subject->class != NULL) {
         return value_string(names->subject->class->types[0]);
     }
-    switch (h != NULL ? h->kind : HELD_MISSING) {
-    case HELD_NUMBER: return value_number(h->number);
-    case HELD_BOOL: return value_bool(h->boolean);
-    case HELD_STRING: return value_string(h->text);
-    default: return (struct value){VALUE_MISSING};
-    }
+    return held_value(h);
 }
 
 static struct geometry *zone_geometry(const struct subjects *s, struct arena *a, const struct subject *zone)
@@ -743,23 +632,4 @@ struct fence *subject_fence(const struct subjects *s, struct subject *zone)
         zone->fence = g != NULL ? fence_new(g, NULL) : NULL;
     }
     return zone->fence;
-}
-
-struct json *held_json(struct arena *a, const struct held *h)
-{
-    switch (h->kind) {
-    case HELD_NUMBER: return json_double(a, h->number);
-    case HELD_BOOL: return json_bool(a, h->boolean);
-    case HELD_STRING: return json_string(a, h->text);
-    case HELD_GEOMETRY: return json_parse(a, h->text, strlen(h->text), NULL);
-    case HELD_POINT: {
-        struct json *g = json_object(a);
-        json_add(g, "type", json_string(a, "Point"));
-        struct json *c = json_add(g, "coordinates", json_array(a));
-        json_append(c, json_double(a, h->point[0]));
-        json_append(c, json_double(a, h->point[1]));
-        return g;
-    }
-    default: return json_null(a);
-    }
 }

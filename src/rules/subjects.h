@@ -13,21 +13,7 @@
 #include "geo/geo.h"
 #include "rules/definition.h"
 #include "rules/engine.h"
-
-enum held_kind { HELD_MISSING, HELD_NUMBER, HELD_STRING, HELD_BOOL, HELD_POINT, HELD_GEOMETRY };
-
-/* The last value of one attribute. */
-struct held {
-    uint16_t slot;
-    uint8_t kind; /* enum held_kind */
-    bool boolean;
-    instant observed; /* observedAt, else the time of the change */
-    union {
-        double number;
-        char *text; /* STRING; GEOMETRY as GeoJSON */
-        double point[2];
-    };
-};
+#include "rules/held.h"
 
 /* One judgement: where a rule stands at an entity. NULL in place of it means: idle, nothing remembered.
  *
@@ -151,5 +137,3 @@ struct value subject_resolve(void *user, const char *const *segments, int count)
 /* Where a dotted name ends: the held value, or NULL. */
 const struct held *subject_walk(struct subjects *s, const struct subject *subject,
                                 const char *const *segments, int count);
-/* A held value as JSON. */
-struct json *held_json(struct arena *a, const struct held *h);
