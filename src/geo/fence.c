@@ -6,6 +6,8 @@
 
 #include "geo/geo.h"
 
+enum { PLACES_AN_EDGE = 16 }; /* on average */
+
 struct edge {
     double x1, y1, x2, y2; /* y1 <= y2 */
 };
@@ -60,6 +62,21 @@ static void place_edge(struct area *area, const struct edge *e)
     }
 }
 
+/* Cuts the box into bands and counts the places that the edges take in them. */
+static int count_places(struct area *area, const struct geometry *polygon, int bands)
+{
+    int places = 0;
+    area->bands = bands;
+    area->band_height = (area->box[3] - area->box[1]) / bands;
+    memset(area->starts, 0, sizeof *area->starts * (size_t)(bands + 1));
+    each_edge(polygon, count_edge, area);
+    for (int b = 0; b < bands; b++) {
+        places += area->starts[b];
+    }
+    return places;
+}
+
+/* Long edges stand in many bands: there are only as many bands as keep that within bounds. */
 static struct area *area_new(struct arena *a, const struct geometry *polygon)
 {
     struct area *area = arena_new0(a, struct area);
@@ -68,10 +85,11 @@ static struct area *area_new(struct arena *a, const struct geometry *polygon)
         edges += polygon->parts[r].count - 1;
     }
     memcpy(area->box, polygon->box, sizeof area->box);
-    area->bands = CLAMP(edges / 4, 1, 2000);
-    area->band_height = (area->box[3] - area->box[1]) / area->bands;
-    area->starts = arena_array(a, int, area->bands + 1);
-    each_edge(polygon, count_edge, area);
+    int bands = CLAMP(edges / 4, 1, 2000);
+    area->starts = arena_array(a, int, bands + 1);
+    while (count_places(area, polygon, bands) > PLACES_AN_EDGE * edges && bands > 1) {
+        bands = MAX(bands / 4, 1);
+    }
     for (int b = 1; b <= area->bands; b++) {
         area->starts[b] += area->starts[b - 1];
     }

@@ -283,6 +283,29 @@ static void fences_agree_with_geos(void)
     g_rand_free(r);
 }
 
+/* A comb whose every tooth is as high as the whole: an edge in each band would take gigabytes. */
+static void fences_of_long_edges_stay_small(void)
+{
+    arena_auto a = arena_new();
+    g_autoptr(GString) ring = g_string_new("[[[0,-1],");
+    int teeth = 40000;
+    for (int i = 0; i < teeth; i++) {
+        g_string_append_printf(ring, "[%d.%05d,%d],", i / 100000, i % 100000, i % 2);
+    }
+    g_string_append(ring, "[1,-1],[0,-1]]]");
+    g_autofree char *text = g_strdup_printf("{\"type\":\"Polygon\",\"coordinates\":%s}", ring->str);
+    struct fence *f = fence_of(a, text);
+    g_assert_true(fence_contains(f, 0.2, -0.5));
+    g_assert_true(fence_contains(f, 0.20001, 0.5));
+    g_assert_false(fence_contains(f, 0.2, 0.5));
+    g_assert_false(fence_contains(f, 0.9, 0.5));
+    fence_free(f);
+    g_autofree char *status = NULL;
+    g_assert_true(g_file_get_contents("/proc/self/status", &status, NULL, NULL));
+    const char *peak = strstr(status, "VmHWM:");
+    g_assert_cmpint(g_ascii_strtoll(peak + strlen("VmHWM:"), NULL, 10), <, 1 << 20); /* KiB */
+}
+
 static void datums_shift_and_return(void)
 {
     double lon = 116.391265, lat = 39.907375; /* Tiananmen */
@@ -333,6 +356,7 @@ int main(int argc, char **argv)
     g_test_add_func("/relation/box", boxes_lose_no_match);
     g_test_add_func("/fence/borders", fences_know_holes_and_borders);
     g_test_add_func("/fence/geos", fences_agree_with_geos);
+    g_test_add_func("/fence/long-edges", fences_of_long_edges_stay_small);
     g_test_add_func("/datum/known", datums_shift_and_return);
     g_test_add_func("/datum/round", datums_round_trip);
     return g_test_run();
