@@ -19,7 +19,7 @@ enum {
     LIMIT_EXPORT = 100000,      /* rows of one list as CSV */
     LIMIT_QUERY_NODES = 200,    /* terms of one q expression */
     LIMIT_COORDINATES = 100000, /* positions of one geometry */
-    LIMIT_WRITE_QUEUE = 4096,   /* write jobs waiting; beyond it 503 with Retry-After */
+    LIMIT_WRITE_QUEUE = 4096,   /* write jobs waiting; beyond it 429 with Retry-After */
     LIMIT_STREAMS = 2000,       /* live streams open at once */
     LIMIT_SUBSCRIPTIONS = 20000,
     LIMIT_PACK_FILE = 1 << 20,      /* bytes of one YAML file */

@@ -161,7 +161,7 @@ static void add_common_headers(struct request *r, struct MHD_Response *response)
     if (r->match.route != NULL && !has_field(r, "Cache-Control")) {
         MHD_add_response_header(response, "Cache-Control", "no-store");
     }
-    if (g_atomic_int_get(&r->server->stopping)) {
+    if (r->malformed || g_atomic_int_get(&r->server->stopping)) {
         MHD_add_response_header(response, "Connection", "close");
     }
 }

@@ -66,6 +66,7 @@ struct request {
     int upload_fd; /* -1 = none */
     char *upload;  /* path */
     bool suspended;
+    bool malformed; /* the connection ends with the reply: what follows cannot be trusted */
     void *user;
     void (*free_user)(void *user);
     struct reply_field *fields;
@@ -77,6 +78,10 @@ struct request {
 bool request_accepts_gzip(struct request *r);
 /* True when a header of a list of types has the type ("text/html"). */
 bool request_accepts(struct request *r, const char *type);
+
+/* Checks the names of headers, and that it is clear where the body ends. Marks the request malformed
+ * otherwise. */
+bool framing_check(struct request *r, struct error *e);
 
 /* Serves the front end; false when there is nothing at that path. */
 bool files_serve(struct request *r);

@@ -128,7 +128,7 @@ static bool refuse_length(const struct request *r, struct error *e)
 static bool check_head(struct request *r, struct error *e)
 {
     struct http_server *s = r->server;
-    if (!find_route(r, e)) {
+    if (!framing_check(r, e) || !find_route(r, e)) {
         return false;
     }
     if (g_atomic_int_get(&s->stopping)) {
@@ -157,7 +157,7 @@ static bool must_answer_now(struct request *r)
 {
     const char *announced = request_header(r, "Content-Length");
     return r->refusal.code != ERROR_NONE &&
-           ((announced != NULL && g_ascii_strtoll(announced, NULL, 10) > BODY_THROWN_AWAY) ||
+           (r->malformed || (announced != NULL && g_ascii_strtoll(announced, NULL, 10) > BODY_THROWN_AWAY) ||
             request_header(r, "Expect") != NULL);
 }
 
@@ -403,14 +403,14 @@ static bool start_daemon(struct http_server *s, struct error *e)
 {
     int threads = s->options.threads > 0 ? s->options.threads : (int)g_get_num_processors();
     struct MHD_OptionItem pool[] = {{MHD_OPTION_THREAD_POOL_SIZE, threads, NULL}, {MHD_OPTION_END, 0, NULL}};
-    s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
-                                 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-                                 MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                                 (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
-                                 (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-                                 MHD_OPTION_URI_LOG_CALLBACK, on_begin, s, MHD_OPTION_NOTIFY_COMPLETED,
-                                 on_complete, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_raw, NULL,
-                                 MHD_OPTION_ARRAY, threads > 1 ? pool : pool + 1, MHD_OPTION_END);
+    s->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, s->listen_fd,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
+        MHD_OPTION_URI_LOG_CALLBACK, on_begin, s, MHD_OPTION_NOTIFY_COMPLETED, on_complete, s,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_raw, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
+        threads > 1 ? pool : pool + 1, MHD_OPTION_END);
     if (s->daemon == NULL) {
         return error_set(e, ERROR_UNAVAILABLE, "The HTTP server cannot start: %s", "HTTP 服务无法启动：%s",
                          g_strerror(errno));
