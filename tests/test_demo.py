@@ -125,5 +125,5 @@ def test_a_crew_brings_a_case_to_its_end_and_survives_a_restart(broker, make_hub
         hub.stop()
         hub.start()
     crew.send_signal(signal.SIGTERM)
-    assert crew.wait(20) == 0
+    assert crew.wait(20) == 0, crew.stderr.read()
     assert "4 actions on 2 cases; 0 were refused" in crew.stderr.read()

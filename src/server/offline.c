@@ -219,7 +219,8 @@ int packs_command_here(int argc, char **argv)
 /* The packs stay loaded until the program ends. */
 static const struct pack *const *load_packs(const char *const *dirs, struct error *e)
 {
-    static struct pack_set *set;
+    static struct pack_set *set
+        __attribute__((used)); /* or the store would be left out, and the set a leak */
     set = packs_read(dirs, server_features, e);
     return set != NULL ? pack_set_packs(set) : NULL;
 }
