@@ -2,7 +2,10 @@
 """Readings over a real mosquitto: what they become, what is refused, and that nothing acknowledged is lost."""
 import json
 import os
+import re
 import secrets
+import socket
+import struct
 import subprocess
 
 import pytest
@@ -136,6 +139,92 @@ def test_the_broker_may_go_away_and_come_back(make_hub, broker, pack):
     wait_for("the connection", lambda: hub.get("/api/v1/inputs").json["broker"]["connected"])
     broker.publish("zs/a/g/reading", {"ts": "2026-03-01T03:00:00Z", "level": 2})
     wait_for("the second", lambda: hub.entity(ID + "g")["level"]["value"] == 2)
+
+
+def connected(hub):
+    return hub.get("/api/v1/inputs").json["broker"]["connected"]
+
+
+def many(hub):
+    return int(hub.get("/ngsi-ld/v1/entities?type=Gauge&count=true&limit=0").headers["NGSILD-Results-Count"])
+
+
+def publish_many(broker, count):
+    lines = [f"zs/a/g{n}/reading" for n in range(count)]
+    wire = Wire(broker, "sender")
+    for n, topic in enumerate(lines):
+        wire.publish(topic, b'{"ts": "2026-03-01T02:00:00Z", "level": 1}', n + 1)
+    for _ in lines:
+        assert wire.packet()[0] == 0x40
+    wire.socket.close()
+
+
+class Wire:
+    """A bare MQTT client, which acknowledges nothing."""
+
+    def __init__(self, broker, name):
+        self.socket = socket.create_connection(("127.0.0.1", broker.port), timeout=20)
+        self.file = self.socket.makefile("rb")
+        self.send(0x10, b"\0\x04MQTT\x04\0\0\x3c" + struct.pack(">H", len(name)) + name.encode())
+        kind, body = self.packet()
+        assert kind == 0x20 and body[1] == 0
+
+    def send(self, kind, body):
+        assert len(body) < 16384
+        length = bytes([len(body)]) if len(body) < 128 else bytes([len(body) % 128 | 128, len(body) // 128])
+        self.socket.sendall(bytes([kind]) + length + body)
+
+    def packet(self):
+        kind, length, shift = self.file.read(1)[0], 0, 0
+        while True:
+            byte = self.file.read(1)[0]
+            length |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return kind, self.file.read(length)
+
+    def publish(self, topic, payload, number):
+        self.send(0x32, struct.pack(">H", len(topic)) + topic.encode() + struct.pack(">H", number) + payload)
+
+
+def test_a_broker_that_goes_away_in_the_middle_of_a_stream(make_hub, broker, pack):
+    hub = make_hub("--fsync-delay", "250000", packs=[pack], mqtt=broker)
+    wait_for("the connection", lambda: connected(hub))
+    in_the_middle = 0
+    for n in range(3):
+        publish_many(broker, 1500 * (n + 1))
+        broker.stop()
+        in_the_middle += many(hub) < 1500 * (n + 1)
+        wait_for("the loss", lambda: not connected(hub))
+        broker.start()
+        wait_for("the connection", lambda: connected(hub))
+    assert in_the_middle
+    wait_for("all of them", lambda: many(hub) == 4500)
+    assert rejections(hub)["total"] == 0
+
+
+def test_a_hub_that_starts_before_its_broker(make_hub, broker, pack):
+    broker.stop()
+    hub = make_hub(packs=[pack], mqtt=broker)
+    state = hub.get("/api/v1/inputs").json["broker"]
+    assert not state["connected"] and hub.get("/healthz").status == 200
+    broker.start()
+    wait_for("the connection", lambda: connected(hub))
+    broker.publish("zs/a/g/reading", {"ts": "2026-03-01T02:00:00Z", "level": 1})
+    wait_for("the reading", lambda: hub.entity(ID + "g"))
+
+
+def test_a_thief_of_the_session_gets_no_message_lost(make_hub, broker, pack):
+    hub = make_hub("--fsync-delay", "250000", packs=[pack], mqtt=broker)
+    wait_for("the connection", lambda: connected(hub))
+    log = (broker.folder / "mosquitto.log").read_text()
+    name = re.search(r"as (zhongshu-\w+)", log).group(1)
+    publish_many(broker, 1000)
+    for _ in range(3):
+        Wire(broker, name).socket.close()
+    publish_many(broker, 2000)
+    wait_for("all of them", lambda: many(hub) == 2000)
+    assert rejections(hub)["total"] == 0 and connected(hub)
 
 
 def test_messages_wait_at_the_broker_while_the_hub_is_away(make_hub, broker, pack):
