@@ -283,7 +283,7 @@ def test_csv_opens_in_a_spreadsheet(office):
     answer = office.call("acceptor", "GET", "/api/v1/cases?format=csv&lang=zh")
     assert answer.body.startswith(b"\xef\xbb\xbf") and answer.headers["Content-Type"].startswith("text/csv")
     rows = list(csv.reader(io.StringIO(answer.text[1:])))
-    assert rows[0][:4] == ["编号", "标题", "流程", "状态"] and len(rows) == 2 and len(rows[1]) == len(rows[0])
+    assert rows[0][:4] == ["案号", "标题", "流程", "状态"] and len(rows) == 2 and len(rows[1]) == len(rows[0])
     assert rows[1][1] == '\'=HYPERLINK("http://evil"), "x"' and rows[1][3] == "待受理"
 
 

@@ -28,6 +28,21 @@ def test_every_limit_is_documented():
     assert [n for n in names if n not in page] == []
 
 
+def test_words_of_the_glossary_are_those_of_the_program():
+    words = re.findall(r"^\|[^|]*\|[^|]*\|([^|]*)\|", (ROOT / "docs/glossary.md").read_text(), re.M)
+    names = {name for cell in words for name in re.findall(r"`(\w+)`", cell)}
+    files = [p for folder in ("src", "packs") for p in (ROOT / folder).glob("*/*.*") if p.suffix in (".c", ".h", ".yaml")]
+    source = "\n".join(p.read_text() for p in files)
+    assert len(names) > 30
+    assert [n for n in sorted(names) if not re.search(rf"\b{n}\b", source)] == []
+
+
+def test_screens_have_one_name_for_one_thing():
+    texts = (ROOT / "web/src/texts/zh.ts").read_text()
+    other_names = ["留证", "证据链", "存证链", "登记案件", "立案时间", "案件编号", "责任范围", "输入定义", "电子栅栏", "地理围栏", "用户管理"]
+    assert [name for name in other_names if name in texts] == []
+
+
 @pytest.mark.parametrize("command", ["serve", "user", "verify", "backup", "restore", "routes", "packs", "import", "replay", "demo"])
 def test_every_command_has_help_and_stands_in_the_manual(command):
     assert program(command, "--help").returncode == 0

@@ -107,7 +107,7 @@ def test_the_requests_of_the_manual_are_answered_so(make_hub, tmp_path):
             hub.token = answer.json["token"]
 
 
-@pytest.mark.parametrize("page", ["operators.md", "ingest.md"])
+@pytest.mark.parametrize("page", ["operators.md", "ingest.md", "quickstart.zh.md"])
 def test_the_commands_of_the_manual_work(page, make_hub, broker, tmp_path):
     stopped = make_hub()
     stopped.stop()

@@ -238,9 +238,9 @@ static void time_cell(GString *out, const struct json *text)
 
 static void heading(GString *out, bool chinese)
 {
-    static const char *const zh[] = {"编号", "标题",   "流程",     "状态",     "类别代码", "类别",
-                                     "级别", "优先级", "区域",     "承办部门", "承办人",   "开立时间",
-                                     "时限", "超期",   "办结时间", "结案原因", NULL};
+    static const char *const zh[] = {"案号", "标题",   "流程",     "状态",     "类别代码", "类别",
+                                     "级别", "优先级", "区域",     "承办单位", "承办人",   "开立时间",
+                                     "时限", "超期",   "办结时间", "办结原因", NULL};
     static const char *const en[] = {"Number",   "Title",    "Workflow", "State",   "Category code",
                                      "Category", "Severity", "Priority", "Area",    "Department",
                                      "Assignee", "Opened",   "Deadline", "Overdue", "Closed",

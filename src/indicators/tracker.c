@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Remembers readings by entity, day and hour, and computes when something is complete. */
 #include "indicators/tracker.h"
-#include "expr/expr.h"
 
 #include <math.h>
 #include <string.h>
+
+#include "expr/expr.h"
 
 enum { HOURS = 24, MAX_KEY = 8192 };
 #define DAY (INT64_C(86400) * INSTANT_SECOND)

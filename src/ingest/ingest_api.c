@@ -220,7 +220,7 @@ const struct route ingest_routes[] = {
      "应用包的各个输入及计数，以及与消息代理的连接状态"},
     {"GET", "/api/v1/rejections", "", get_rejections,
      "Rejected messages with reasons; input, q, from, to, limit, offset, format=csv",
-     "被拒绝的消息及原因；可用 input、q、from、to、limit、offset、format=csv"},
+     "拒收的消息及原因；可用 input、q、from、to、limit、offset、format=csv"},
     {"GET", "/api/v1/imports", "", get_imports, "Imports of files, the newest first",
      "文件导入任务，最新在前"},
     {"POST", "/api/v1/imports", "imports.write", post_import,
@@ -230,6 +230,6 @@ const struct route ingest_routes[] = {
      "单个导入任务的状态与进度"},
     {"GET", "/api/v1/imports/{id}/rejected", "", get_import_rejected,
      "Rejected rows of an import with line and reason; limit, offset, format=csv",
-     "导入中被拒绝的行，含行号与原因；limit、offset、format=csv"},
+     "导入中拒收的行，含行号与原因；limit、offset、format=csv"},
     {NULL},
 };

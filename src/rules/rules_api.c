@@ -214,7 +214,7 @@ const struct route rules_routes[] = {
     {"GET", "/api/v1/alarms", "", get_alarms,
      "Alarms, filtered by status, severity, rule, type, scope, q, from and to; sort, limit, offset, "
      "format=csv",
-     "告警列表，可按状态、级别、规则、类型、辖区、文字、时间筛选，支持排序、分页与 CSV 导出", 0},
+     "告警列表，可按状态、级别、规则、类型、区域、文字、时间筛选，支持排序、分页与 CSV 导出", 0},
     {"GET", "/api/v1/alarms/{id}", "", get_alarm, "One alarm", "一条告警", 0},
     {NULL, NULL, NULL, NULL, NULL, NULL, 0},
 };

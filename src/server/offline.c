@@ -119,7 +119,7 @@ static void print_fault(void *user, const char *en, const char *zh)
 static void print_verification(const struct ledger_verification *v)
 {
     if (speaks_chinese()) {
-        printf("共 %" G_GINT64_FORMAT " 片存证叶，核对 %" G_GINT64_FORMAT " 个案件与规则，%" G_GINT64_FORMAT
+        printf("共 %" G_GINT64_FORMAT " 个叶节点，核对 %" G_GINT64_FORMAT " 个案件与规则，%" G_GINT64_FORMAT
                " 项尚待存证，发现 %" G_GINT64_FORMAT " 处问题\n",
                v->leaves, v->entities, v->pending, v->failures);
     } else {

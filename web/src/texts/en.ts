@@ -38,7 +38,7 @@ const en: typeof zh = {
     mapLabel: 'Map of all devices. “Table” shows the same as a list.', primary: 'Main value', noBase: 'No base map; devices only',
   },
   alarms: {
-    title: 'Alarms', active: 'Active', cleared: 'Cleared', acknowledged: 'Acknowledged', status: 'Status', rule: 'Rule', started: 'Began', clearedAt: 'Cleared', duration: 'Lasted', case: 'Case',
+    title: 'Alarms', active: 'Active', cleared: 'Cleared', status: 'Status', rule: 'Rule', started: 'Began', clearedAt: 'Cleared', duration: 'Lasted', case: 'Case',
     empty: 'No alarm matches', emptyWhat: 'Widen the filters, or wait for new alarms.', searchHint: 'Title, message, device', since: 'From', until: 'Until', reading: 'Reading that raised it',
   },
   cases: {
@@ -50,10 +50,10 @@ const en: typeof zh = {
   case: {
     timeline: 'What was done', steps: 'Progress', act: 'Act', comment: 'Comment', commentHint: 'Visible to everyone on this case', sendComment: 'Send', noActions: 'Nothing for you to do now',
     remark: 'Remark', elsewhere: 'For others: ', attachments: 'Attachments', attach: 'Attach a file', photo: 'Take a photo', uploading: 'Uploading',
-    proof: 'Evidence', proofLead: 'Every step is written to a tamper-evident log. Your browser recomputes the hashes here and compares them with the log’s checkpoint.', verify: 'Verify', verifying: 'Verifying…',
-    proven: 'All {n} entries verified', refuted: '{n} entries failed verification', noLeaves: 'Nothing is in the log yet. Try again shortly.', checkpoint: 'Checkpoint', size: 'Entries', root: 'Root hash',
-    leaf: 'Log entry {n}', proved: 'Verified', broken: 'Verification failed', noProof: 'Cannot verify', changedMeanwhile: 'Someone else changed this case. Look again before you submit.', doneAction: 'Done: {title}', opened: 'Opened',
-    system: 'System', unsigned: 'The signature of the checkpoint is not valid', uncovered: '{n} steps are not in the log yet', bookkeeping: 'Record updated', signed: 'signature valid (Ed25519)', sameCheckpoint: 'Same as the public checkpoint', otherCheckpoint: 'Older than the public checkpoint', noTimeline: 'Nothing was done yet', alarm: 'Alarm',
+    proof: 'Evidence', proofLead: 'Every step is written to the evidence log, which nobody can quietly edit. Your browser recomputes the hashes here and compares them with the checkpoint.', verify: 'Verify', verifying: 'Verifying…',
+    proven: 'All {n} entries verified', refuted: '{n} entries failed verification', noLeaves: 'Nothing is in the evidence log yet. Try again shortly.', checkpoint: 'Checkpoint', size: 'Entries', root: 'Root hash',
+    leaf: 'Evidence log, leaf {n}', proved: 'Verified', broken: 'Verification failed', noProof: 'Cannot verify', changedMeanwhile: 'Someone else changed this case. Look again before you submit.', doneAction: 'Done: {title}', opened: 'Opened',
+    system: 'System', unsigned: 'The signature of the checkpoint is not valid', uncovered: '{n} steps are not in the evidence log yet', bookkeeping: 'Record updated', signed: 'signature valid (Ed25519)', sameCheckpoint: 'Same as the public checkpoint', otherCheckpoint: 'Older than the public checkpoint', noTimeline: 'Nothing was done yet', alarm: 'Alarm',
     fields: 'Summary', formOf: 'Act: {title}', submit: 'Submit', choose: 'Choose', requiredField: 'Please fill in “{name}”',
   },
   entity: {
@@ -71,7 +71,7 @@ const en: typeof zh = {
   imports: {
     title: 'Import', lead: 'Upload a CSV file; an input maps it to readings. UTF-8 (with or without BOM) and GB18030 are understood.', input: 'Input', choose: 'Choose a file', drop: 'or drop it here', start: 'Import', uploading: 'Uploading {percent}%',
     history: 'Imports', empty: 'No imports yet', emptyWhat: 'Choose an input and a file to begin.', rows: 'Rows', accepted: 'Accepted', rejected: 'Rejected', state: 'State', states: { running: 'Running', done: 'Done', failed: 'Failed', interrupted: 'Interrupted' },
-    showRejected: 'Show rejected rows', line: 'Line', reason: 'Reason', row: 'Content', rejectedOf: 'Rejected rows', began: 'Began', fileName: 'File', inputHint: 'Name of the input, such as air-hourly-csv',
+    showRejected: 'Show rejected rows', line: 'Line', reason: 'Reason', row: 'Content', rejectedOf: 'Rejected rows', began: 'Began', fileName: 'File', inputHint: 'Name of the input, such as prsa',
   },
   rejections: { title: 'Rejected', lead: 'Messages that could not be taken in, and why.', empty: 'No message was rejected', emptyWhat: 'Every message received was taken in.', input: 'Input', topic: 'Topic', payload: 'Content', reason: 'Reason', partial: 'the rest was taken in' },
   packs: {

@@ -13,7 +13,7 @@ const zh = {
   user: { signOut: '退出登录', theme: '切换为{next}主题', dark: '深色', light: '浅色', language: 'Switch to English', menu: '账号菜单' },
   signIn: {
     title: '登录', name: '账号', password: '密码', enter: '登录', wait: '正在登录…', ended: '登录已过期，请重新登录。',
-    show: '显示密码', lead: '感知、研判、处置、留证，一屏掌握。',
+    show: '显示密码', lead: '感知、研判、处置、存证，一屏掌握。',
   },
   severity: { red: '红色', orange: '橙色', yellow: '黄色', blue: '蓝色', label: '级别', short: { red: '红', orange: '橙', yellow: '黄', blue: '蓝' } },
   common: {
@@ -29,29 +29,29 @@ const zh = {
     title: '态势', devices: '设备', silent: '失联', alarming: '告警中', activeAlarms: '活动告警', openCases: '在办案件',
     overdue: '超期', onlineRate: '在线率', layers: '图层', newestAlarms: '最新告警', newestCases: '最新案件',
     onlyAlarming: '只看告警', findDevice: '查找设备', byLevel: '分级统计', byStreet: '街道告警', noAlarms: '当前没有告警',
-    noAlarmsWhat: '设备出现异常时会自动出现在这里。', noCases: '当前没有案件', noCasesWhat: '告警立案或人工登记后会出现在这里。', noDevices: '还没有设备',
+    noAlarmsWhat: '设备出现异常时会自动出现在这里。', noCases: '当前没有案件', noCasesWhat: '由告警或人工开立后会出现在这里。', noDevices: '还没有设备',
     noDevicesWhat: '接入设备或导入数据后，地图会自动显示。', noMap: '此浏览器无法显示地图', noMapWhat: '需要 WebGL。可使用表格查看全部设备。',
     showTable: '以表格查看', showMap: '以地图查看', zoomHome: '回到全区', noneMatch: '没有符合条件的设备', ring: '外圈表示告警级别',
     grey: '灰色表示失联', more: '查看全部',
     mapLabel: '设备分布地图。可用“表格”以列表查看同样内容。', primary: '主要指标', noBase: '底图不可用，仅显示设备',
   },
   alarms: {
-    title: '告警', active: '活动', cleared: '已解除', acknowledged: '已确认', status: '状态', rule: '规则', started: '开始', clearedAt: '解除', duration: '持续', case: '案件',
+    title: '告警', active: '活动', cleared: '已解除', status: '状态', rule: '规则', started: '开始', clearedAt: '解除', duration: '持续', case: '案件',
     empty: '没有符合条件的告警', emptyWhat: '放宽筛选条件，或等待新的告警。', searchHint: '标题、说明、设备', since: '起始日期', until: '截止日期', reading: '触发读数',
   },
   cases: {
-    title: '案件', number: '案号', category: '类别', assignee: '承办人', department: '承办单位', opened: '立案时间', remaining: '剩余时间',
+    title: '案件', number: '案号', category: '类别', assignee: '承办人', department: '承办单位', opened: '开立时间', remaining: '剩余时间',
     overdueBy: '超期 {span}', left: '剩 {span}', closed: '已办结', mine: '待我办理', me: '我', onlyOverdue: '仅超期', empty: '没有符合条件的案件',
-    emptyWhat: '放宽筛选条件，或等待新的案件。', workflow: '流程', searchHint: '案号、标题', open: '登记案件', headline: '案件标题', workflowHint: '处理流程',
-    registered: '已登记案件 {number}', describe: '情况说明', scopeHint: '如 /渝中区/大坪街道',
+    emptyWhat: '放宽筛选条件，或等待新的案件。', workflow: '流程', searchHint: '案号、标题', open: '开立案件', headline: '案件标题', workflowHint: '处理流程',
+    registered: '已开立案件 {number}', describe: '情况说明', scopeHint: '如 /渝中区/大坪街道',
   },
   case: {
     timeline: '办理过程', steps: '办理进度', act: '办理', comment: '留言', commentHint: '写下说明，所有人可见', sendComment: '发表', noActions: '您当前没有可执行的操作',
     remark: '办理意见', elsewhere: '等待他人：', attachments: '附件', attach: '添加附件', photo: '拍照', uploading: '正在上传',
-    proof: '留证', proofLead: '每一步办理都写入防篡改日志。此处在您的浏览器内重新计算哈希，与日志检查点核对。', verify: '核验', verifying: '正在核验…',
-    proven: '{n} 条记录全部核验通过', refuted: '{n} 条记录核验不通过', noLeaves: '尚无记录写入日志，请稍后再试。', checkpoint: '日志检查点', size: '记录总数', root: '根哈希',
-    leaf: '日志第 {n} 条', proved: '核验通过', broken: '核验不通过', noProof: '无法核验', changedMeanwhile: '案件已被他人更新，请确认后再提交。', doneAction: '已完成：{title}', opened: '立案',
-    system: '系统', unsigned: '检查点的签名无效', uncovered: '{n} 步尚未写入日志', bookkeeping: '记录更新', signed: '签名有效（Ed25519）', sameCheckpoint: '与公开检查点一致', otherCheckpoint: '检查点早于公开检查点', noTimeline: '还没有办理记录', alarm: '触发告警',
+    proof: '存证', proofLead: '每一步办理都写入防篡改的存证日志。此处在您的浏览器内重新计算哈希，与检查点核对。', verify: '核验', verifying: '正在核验…',
+    proven: '{n} 条记录全部核验通过', refuted: '{n} 条记录核验不通过', noLeaves: '尚无记录写入存证日志，请稍后再试。', checkpoint: '检查点', size: '记录总数', root: '根哈希',
+    leaf: '存证日志第 {n} 条', proved: '核验通过', broken: '核验不通过', noProof: '无法核验', changedMeanwhile: '案件已被他人更新，请确认后再提交。', doneAction: '已完成：{title}', opened: '开立',
+    system: '系统', unsigned: '检查点的签名无效', uncovered: '{n} 步尚未写入存证日志', bookkeeping: '记录更新', signed: '签名有效（Ed25519）', sameCheckpoint: '与公开检查点一致', otherCheckpoint: '检查点早于公开检查点', noTimeline: '还没有办理记录', alarm: '触发告警',
     fields: '基本信息', formOf: '办理：{title}', submit: '提交', choose: '请选择', requiredField: '请填写“{name}”',
   },
   entity: {
@@ -67,9 +67,9 @@ const zh = {
     confirmOff: '停用后该规则不再产生告警。确定停用“{name}”？', appliesTo: '适用类型', on: '启用', off: '停用', active: '活动告警',
   },
   imports: {
-    title: '导入', lead: '上传 CSV 文件，按输入定义写入设备读数。支持 UTF-8（含 BOM）与 GB18030。', input: '输入定义', choose: '选择文件', drop: '或把文件拖到这里', start: '开始导入', uploading: '正在上传 {percent}%',
-    history: '导入记录', empty: '还没有导入', emptyWhat: '选择输入定义和文件后开始。', rows: '行数', accepted: '写入', rejected: '拒收', state: '状态', states: { running: '进行中', done: '完成', failed: '失败', interrupted: '中断' },
-    showRejected: '查看拒收的行', line: '行号', reason: '原因', row: '内容', rejectedOf: '拒收的行', began: '开始时间', fileName: '文件', inputHint: '输入定义的名称，如 air-hourly-csv',
+    title: '导入', lead: '上传 CSV 文件，按所选输入写入设备读数。支持 UTF-8（含 BOM）与 GB18030。', input: '输入', choose: '选择文件', drop: '或把文件拖到这里', start: '开始导入', uploading: '正在上传 {percent}%',
+    history: '导入记录', empty: '还没有导入', emptyWhat: '选择输入和文件后开始。', rows: '行数', accepted: '写入', rejected: '拒收', state: '状态', states: { running: '进行中', done: '完成', failed: '失败', interrupted: '中断' },
+    showRejected: '查看拒收的行', line: '行号', reason: '原因', row: '内容', rejectedOf: '拒收的行', began: '开始时间', fileName: '文件', inputHint: '输入的名称，如 prsa',
   },
   rejections: { title: '拒收', lead: '无法写入的消息，及其原因。', empty: '没有被拒收的消息', emptyWhat: '收到的每一条消息都已写入。', input: '输入', topic: '主题', payload: '内容', reason: '原因', partial: '其余已写入' },
   packs: {
@@ -77,7 +77,7 @@ const zh = {
     emptyWhat: '启动时用 --packs 指定应用包目录。', refused: '未能加载，旧的定义仍在使用', needs: '依赖',
   },
   users: {
-    title: '账号', add: '新增账号', edit: '修改账号', name: '登录名', displayName: '姓名', organisation: '单位', area: '责任范围', roles: '角色', password: '密码', newPassword: '新密码（留空不改）',
+    title: '账号', add: '新增账号', edit: '修改账号', name: '登录名', displayName: '姓名', organisation: '单位', area: '辖区', roles: '角色', password: '密码', newPassword: '新密码（留空不改）',
     areaHint: '如 /渝中区/大坪街道；留空为全部', saved: '已保存账号 {name}', removed: '已删除账号 {name}', confirmRemove: '确定删除账号“{name}”？该账号将立即无法登录。', empty: '没有账号', emptyWhat: '新增账号后即可登录。', short: '密码至少 8 位', disabled: '停用', own: '修改我的密码', current: '当前密码', changed: '密码已修改',
   },
 };
