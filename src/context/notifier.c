@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "context/api.h"
+#include "context/notifier_entry.h"
 
 enum {
     WORKERS = 3,
@@ -19,7 +20,6 @@ enum {
     LONGEST_BACKOFF_MS = 120000,
     TICK_MS = 50,
     SAVE_MS = 1000,
-    REASON_BYTES = 200,
 };
 
 enum { COUNT_SENT, COUNT_FAILED, COUNT_PARKED, COUNT_SUBSCRIPTIONS };
@@ -31,26 +31,6 @@ static struct counter counters[] = {
     {"zhongshu_subscriptions_parked_total", COUNTER_COUNTER, "Subscriptions paused after too many failures",
      "因多次失败而暂停的订阅数"},
     {"zhongshu_subscriptions", COUNTER_GAUGE, "Subscriptions", "订阅数"},
-};
-
-enum phase { IDLE, READY, SENDING, WAITING, PARKED };
-
-/* One subscription at work. All under the lock, but for def->query while SENDING. */
-struct entry {
-    gint references; /* the table's, and that of a turn in a worker or a message on its way */
-    struct subscription *def;
-    enum phase phase;
-    uint64_t cursor; /* dealt with up to this record */
-    uint64_t upto;   /* SENDING: where the cursor goes when the message is taken */
-    instant due;     /* WAITING: until when */
-    instant next;    /* of a timeInterval */
-    int attempts;
-    bool unsaved;
-    bool removed;
-    int64_t sent, failed;
-    instant last, last_success, last_failure;
-    bool last_failed;
-    char reason[REASON_BYTES];
 };
 
 static struct {
@@ -79,11 +59,6 @@ static struct entry *entry_ref(struct entry *x)
 }
 
 /* ---- transitions; all under the lock ---- */
-
-static bool is_expired(const struct entry *x, instant now)
-{
-    return x->def->expires_known && x->def->expires <= now;
-}
 
 static void make_ready(struct entry *x)
 {
@@ -303,7 +278,7 @@ static bool begin_turn(struct entry *x, struct turn *t)
     if (n.stopping || x->removed || x->phase != READY) {
         return false;
     }
-    if (!x->def->active || is_expired(x, instant_now())) {
+    if (!x->def->active || entry_is_expired(x, instant_now())) {
         x->phase = IDLE;
         x->cursor = n.position;
         return false;
@@ -461,48 +436,6 @@ static void wake_waiting(instant now)
 
 /* ---- keeping the states ---- */
 
-static void add_time(struct arena *a, struct json *object, const char *name, instant t)
-{
-    if (t != 0) {
-        json_add(object, name, json_int(a, t));
-    }
-}
-
-static const char *state_text(struct arena *a, const struct entry *x)
-{
-    struct json *state = json_object(a);
-    json_add(state, "cursor", json_int(a, (int64_t)x->cursor));
-    json_add(state, "sent", json_int(a, x->sent));
-    json_add(state, "failed", json_int(a, x->failed));
-    json_add(state, "lastFailed", json_bool(a, x->last_failed));
-    json_add(state, "parked", json_bool(a, x->phase == PARKED));
-    json_add(state, "reason", json_string(a, x->reason));
-    add_time(a, state, "last", x->last);
-    add_time(a, state, "lastSuccess", x->last_success);
-    add_time(a, state, "lastFailure", x->last_failure);
-    return json_text(a, state);
-}
-
-const char *notifier_first_state(struct arena *a, uint64_t log_end)
-{
-    const struct entry x = {.cursor = log_end};
-    return state_text(a, &x);
-}
-
-static void read_state(struct entry *x, const struct json *state)
-{
-    x->cursor = (uint64_t)json_get_int(state, "cursor", 0);
-    x->sent = json_get_int(state, "sent", 0);
-    x->failed = json_get_int(state, "failed", 0);
-    x->last_failed = json_get_bool(state, "lastFailed", false);
-    x->last = json_get_int(state, "last", 0);
-    x->last_success = json_get_int(state, "lastSuccess", 0);
-    x->last_failure = json_get_int(state, "lastFailure", 0);
-    x->phase = json_get_bool(state, "parked", false) ? PARKED : IDLE;
-    g_strlcpy(x->reason, json_get_string(state, "reason") != NULL ? json_get_string(state, "reason") : "",
-              sizeof x->reason);
-}
-
 /* One transaction with the states that have changed. */
 struct save {
     struct store_job job;
@@ -540,7 +473,7 @@ static void gather(struct save *s)
         if (x->unsaved) {
             x->unsaved = false;
             g_ptr_array_add(s->pairs, arena_strdup(s->a, key));
-            g_ptr_array_add(s->pairs, (gpointer)state_text(s->a, x));
+            g_ptr_array_add(s->pairs, (gpointer)entry_state(s->a, x));
         }
     }
 }
@@ -645,7 +578,7 @@ static struct entry *entry_new(struct subscription *s, const struct json *state)
     x->def = subscription_ref(s);
     x->unsaved = true;
     if (state != NULL) {
-        read_state(x, state);
+        entry_read_state(x, state);
         x->cursor = x->phase == PARKED ? x->cursor : MAX(x->cursor, n.loaded);
     } else {
         x->cursor = store_log_end(n.o.store);
@@ -657,7 +590,7 @@ static struct entry *entry_new(struct subscription *s, const struct json *state)
 static void replace(struct entry *x, struct subscription *s)
 {
     instant now = instant_now();
-    bool was_on = x->def->active && !is_expired(x, now);
+    bool was_on = x->def->active && !entry_is_expired(x, now);
     bool was_parked = x->phase == PARKED;
     subscription_unref(x->def);
     x->def = subscription_ref(s);
@@ -735,48 +668,9 @@ char **notifier_ids(int64_t offset, int64_t limit)
     return g_strv_builder_end(ids);
 }
 
-/* ---- as its readers see it ---- */
-
-static void show_time(struct arena *a, struct json *object, const char *name, instant t)
-{
-    char text[INSTANT_TEXT];
-    if (t != 0) {
-        json_set(a, object, name, json_string(a, instant_format(t, text)));
-    }
-}
-
-static void show_counters(struct arena *a, struct json *notification, const struct entry *x)
-{
-    if (x->sent == 0) {
-        return;
-    }
-    json_set(a, notification, "status", json_string(a, x->last_failed ? "failed" : "ok"));
-    json_set(a, notification, "timesSent", json_int(a, x->sent));
-    if (x->failed > 0) {
-        json_set(a, notification, "timesFailed", json_int(a, x->failed));
-    }
-    if (x->reason[0] != '\0') {
-        json_set(a, notification, "failureReason", json_string(a, x->reason));
-    }
-    show_time(a, notification, "lastNotification", x->last);
-    show_time(a, notification, "lastSuccess", x->last_success);
-    show_time(a, notification, "lastFailure", x->last_failure);
-}
-
 struct json *notifier_describe(struct arena *a, const char *id)
 {
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n.lock);
     const struct entry *x = n.entries != NULL ? g_hash_table_lookup(n.entries, id) : NULL;
-    if (x == NULL) {
-        return NULL;
-    }
-    struct json *out = json_copy(a, x->def->body);
-    bool on = x->def->active && x->phase != PARKED;
-    json_set(a, out, "isActive", json_bool(a, on));
-    json_set(a, out, "status",
-             json_string(a, is_expired(x, instant_now()) ? "expired"
-                            : on                         ? "active"
-                                                         : "paused"));
-    show_counters(a, json_get(out, "notification"), x);
-    return out;
+    return x != NULL ? entry_show(a, x, instant_now()) : NULL;
 }

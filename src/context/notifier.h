@@ -23,8 +23,8 @@ struct notifier_options {
 void notifier_start(const struct notifier_options *o);
 void notifier_stop(void);
 
-/* Installs a subscription, or a new version of one. state is what notifier_state wrote, NULL for a new one,
- * which then begins at the end of the log. */
+/* Installs a subscription, or a new version of one. state is what is kept at NOTIFIER_SPACE, NULL for a new
+ * one, which then begins at the end of the log. */
 void notifier_put(struct subscription *s, const struct json *state);
 /* False when there is none. */
 bool notifier_remove(const char *id);
