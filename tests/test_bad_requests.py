@@ -221,6 +221,7 @@ def first_answer(sockets):
         return selector.select(10)[0][0].fileobj.recv(4000)
 
 
+@pytest.mark.slow
 def test_too_many_writes_at_once_are_told_to_come_again(make_hub):
     hub = make_hub()
     hub.stop()

@@ -217,6 +217,7 @@ static const char *const refused[][2] = {
     {"{\"id\": \"urn:a:1\", \"type\": \"A\", \"x\": {\"vocab\": 7}}", "vocab"},
     {"{\"id\": \"urn:a:1\", \"type\": \"A\", \"x\": {\"valueList\": 7}}", "valueList"},
     {"{\"id\": \"urn:a:1\", \"type\": \"A\", \"x\": {\"objectList\": [7]}}", "objectList"},
+    {"{\"id\": \"urn:a:1\", \"type\": \"A\", \"x\": {\"objectList\": [{}]}}", "objectList"},
     {"{\"id\": \"urn:a:1\", \"type\": \"A\", \"x\": {\"json\": 7}}", "json"},
     {"{\"id\": \"urn:a:1\", \"type\": \"A\", \"x\": {\"value\": {\"@type\": \"DateTime\", \"@value\": "
      "\"soon\"}}}",

@@ -68,7 +68,7 @@ static bool refuse_null(struct ingest *in, const struct json *v)
 
 bool ingest_check_uri(struct ingest *in, const char *what, const struct json *v)
 {
-    if (v->type != JSON_STRING) {
+    if (v == NULL || v->type != JSON_STRING) {
         return REFUSE(in, "%s must be a URI", "%s 必须是 URI", what);
     }
     return refuse_null(in, v) && ingest_uri(what, v->string, v->length, in->e);
@@ -287,7 +287,7 @@ static struct json *take_object_list(struct ingest *in, const struct json *v)
     struct json *list = json_array(in->a);
     for (const struct json *c = v->first; c != NULL; c = c->next) {
         const struct json *object = c->type == JSON_OBJECT ? json_get(c, "object") : c;
-        if (object == NULL || !ingest_check_uri(in, "objectList", object)) {
+        if (!ingest_check_uri(in, "objectList", object)) {
             return NULL;
         }
         struct json *item = json_alias(in->a, object);
