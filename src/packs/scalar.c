@@ -68,11 +68,13 @@ static bool set_int(struct json *node, const char *digits, int base)
     return errno == 0;
 }
 
+/* A refused number leaves 0: the tree of a file with mistakes can be written too. */
 static bool set_double(struct json *node, const char *text)
 {
+    double number = g_ascii_strtod(text, NULL);
     node->type = JSON_DOUBLE;
-    node->number = g_ascii_strtod(text, NULL);
-    return isfinite(node->number);
+    node->number = isfinite(number) ? number : 0;
+    return isfinite(number);
 }
 
 static bool is_not_finite(const char *text)
