@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a hostile or broken HTTP client sends, by raw socket: refused or cut off, nothing changed, and the hub goes on."""
 import json
-import selectors
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -212,30 +211,6 @@ def test_of_many_who_create_the_same_one_succeeds(target):
     case = {"workflow": "city-management", "title": "t", "category": "06010", "scope": "/渝中区"}
     numbers = at_once(12, lambda n: target.post("/api/v1/cases", case).json["number"])
     assert len(set(numbers)) == 12
-
-
-def first_answer(sockets):
-    with selectors.DefaultSelector() as selector:
-        for s in sockets:
-            selector.register(s, selectors.EVENT_READ)
-        return selector.select(10)[0][0].fileobj.recv(4000)
-
-
-@pytest.mark.slow
-def test_too_many_writes_at_once_are_told_to_come_again(make_hub):
-    hub = make_hub()
-    hub.stop()
-    hub.options = ["--fsync-delay", "3000000"]
-    hub.start()
-    sockets = [connect(hub) for _ in range(4300)]
-    for n, s in enumerate(sockets):
-        s.sendall(b"".join(create(n)))
-    answer = first_answer(sockets)
-    assert answer.startswith(b"HTTP/1.1 429") and b"Retry-After" in answer and b"problem+json" in answer
-    assert hub.get("/healthz").status == 200
-    hub.kill()
-    for s in sockets:
-        s.close()
 
 
 def test_streams_have_a_limit_and_their_places_come_back(make_hub):
