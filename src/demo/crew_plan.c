@@ -132,7 +132,8 @@ static void replay_entry(struct replay *r, const struct json *entry)
         return;
     }
     const struct crew_step *s = crew ? as_planned(r, entry) : NULL;
-    r->clock = s != NULL ? MIN(at, r->clock + span_of(s, act_key(r))) : at;
+    instant free = r->touched > 0 ? r->touched + r->crew->hands_off : 0;
+    r->clock = s != NULL ? MIN(at, MAX(free, r->clock + span_of(s, act_key(r)))) : at;
     if (!crew || json_streq(json_get(entry, "action"), "open")) {
         r->touched = MAX(r->touched, at);
     }
