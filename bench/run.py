@@ -96,9 +96,9 @@ def upsert_round(folder, hub, bodies, seconds, connections, entities):
 
 
 def bench_upsert(folder):
-    """Durable batch upsert: 100 entities a request, 6 attributes, history on, 100,000 entities in random order; five rounds in
+    """Durable batch upsert: 100 entities a request, 6 attributes, history on, 100,000 entities in random order; three rounds in
     turn with the bare program."""
-    entities, rounds = 100000, 5
+    entities, rounds = 100000, 3
     hub = Hub(folder).start()
     fill(hub, entities)
     rng = random.Random(2)
@@ -106,7 +106,7 @@ def bench_upsert(folder):
     with open(bodies, "w") as f:
         for n in range(500):
             f.write(json.dumps([entity(rng.randrange(entities), n + 1, rng) for _ in range(100)]) + "\n")
-    measured = [upsert_round(folder, hub, bodies, 5, 64, entities) for _ in range(rounds)]
+    measured = [upsert_round(folder, hub, bodies, 10, 64, entities) for _ in range(rounds)]
     hub.stop()
     ours, limit, group = (statistics.median(column) for column in zip(*measured))
     report("durable upsert, 100 entities a request", f"{ours:,.0f} entities/s")

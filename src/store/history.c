@@ -312,8 +312,12 @@ static bool take_chunks(struct history *h, int64_t sid, instant from, instant to
     }
     sqlite3_reset(st);
     for (guint i = 0; ok && i < starts->len; i++) {
+        int64_t start = g_array_index(starts, int64_t, i);
+        if (i == 0 && start <= from) {
+            continue; /* the first chunk that is put has the same key */
+        }
         sqlite3_bind_int64(h->chunk_drop, 1, sid);
-        sqlite3_bind_int64(h->chunk_drop, 2, g_array_index(starts, int64_t, i));
+        sqlite3_bind_int64(h->chunk_drop, 2, start);
         ok = run(h, h->chunk_drop, e);
     }
     return ok;
@@ -361,18 +365,45 @@ static bool flush_series(struct history *h, const char *entity, struct series *s
     return true;
 }
 
-static bool write_all(struct history *h, struct error *e)
+/* A series that is to be flushed, with the id of its entity. */
+struct flushed {
+    const char *entity;
+    struct series *series;
+};
+
+static int by_sid(const void *a, const void *b)
 {
+    int64_t x = ((const struct flushed *)a)->series->sid;
+    int64_t y = ((const struct flushed *)b)->series->sid;
+    return (x > y) - (x < y);
+}
+
+/* All series in memory in the order of their rows, so that each page of the table is written once. */
+static GArray *series_by_row(struct history *h)
+{
+    GArray *list = g_array_new(FALSE, FALSE, sizeof(struct flushed));
     GHashTableIter i;
     void *id;
     void *all;
     g_hash_table_iter_init(&i, h->entities);
     while (g_hash_table_iter_next(&i, &id, &all)) {
-        GPtrArray *series = all;
+        const GPtrArray *series = all;
         for (guint n = 0; n < series->len; n++) {
-            if (!flush_series(h, id, series->pdata[n], e)) {
-                return false;
-            }
+            struct flushed one = {id, series->pdata[n]};
+            g_array_append_val(list, one);
+        }
+    }
+    g_array_sort(list, by_sid);
+    return list;
+}
+
+static bool write_all(struct history *h, struct error *e)
+{
+    g_autoptr(GArray) list = series_by_row(h);
+    for (guint i = 0; i < list->len; i++) {
+        const struct flushed *one = &g_array_index(list, struct flushed, i);
+        if (!flush_series(h, one->entity, one->series, e)) {
+            return false;
         }
     }
     sqlite3_bind_int64(h->cursor_put, 1, (int64_t)h->seen);
@@ -520,8 +551,8 @@ static void prepare_all(struct history *h)
         prepare(h->db, "SELECT start, body FROM chunk WHERE sid = ?1 AND ((stop >= ?2 AND start <= ?3) OR"
                        " (count < ?4 AND start = (SELECT max(start) FROM chunk WHERE sid = ?1 AND"
                        " start <= ?3))) ORDER BY start");
-    h->chunk_put =
-        prepare(h->db, "INSERT INTO chunk(sid, start, stop, count, body) VALUES (?1, ?2, ?3, ?4, ?5)");
+    h->chunk_put = prepare(
+        h->db, "INSERT OR REPLACE INTO chunk(sid, start, stop, count, body) VALUES (?1, ?2, ?3, ?4, ?5)");
     h->chunk_drop = prepare(h->db, "DELETE FROM chunk WHERE sid = ?1 AND start = ?2");
     h->cursor_put = prepare(h->db, "UPDATE cursor SET seq = ?1");
 }
