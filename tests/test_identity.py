@@ -35,6 +35,13 @@ def test_without_authentication_one_is_the_administrator(hub):
     assert user["roles"] == ["admin"] and "users.write" in user["permissions"]
 
 
+def test_without_authentication_only_this_machines_names_are_answered(hub):
+    for name, status in (("127.0.0.1", 200), ("localhost:1", 200), ("[::1]:8080", 200), ("127.0.0.2", 200),
+                         ("evil.example", 403), ("127.evil.example", 403), ("7", 403),
+                         ("localhost.evil.example", 403)):
+        assert hub.get("/api/v1/session", headers={"Host": name}).status == status, name
+
+
 def test_sign_in_gives_token_and_cookie(secured):
     answer = sign_in(secured, "pai", PASSWORD)
     assert answer.status == 201

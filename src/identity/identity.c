@@ -267,8 +267,29 @@ static bool refuse_permission(const struct route *route, const struct asker *ask
                      "账号 %s 没有权限 %s,可请管理员授予相应角色", asker->user.name, route->permission);
 }
 
+/* Without authentication a page of any site could let its own name point here (DNS rebinding); the name in
+ * the request then tells. */
+static bool names_this_machine(struct request *r)
+{
+    const char *host = request_header(r, "Host");
+    if (host == NULL) {
+        return true;
+    }
+    size_t length = strspn(host, "0123456789.");
+    if (!g_str_has_prefix(host, "127.")) {
+        length = g_ascii_strncasecmp(host, "localhost", 9) == 0 ? 9 : g_str_has_prefix(host, "[::1]") ? 5 : 0;
+    }
+    return length > 0 && (host[length] == '\0' || host[length] == ':');
+}
+
 static bool decide(struct identity *id, struct request *r, const struct route *route, struct error *e)
 {
+    if (!id->on && !names_this_machine(r)) {
+        return error_set(
+            e, ERROR_FORBIDDEN,
+            "Without authentication the hub answers only to localhost; use that name in the address",
+            "未启用登录时只接受以 localhost 访问；请在地址中使用该名称");
+    }
     if (writes(r) && from_another_site(r)) {
         return error_set(e, ERROR_FORBIDDEN, "Writes from a page of another site are refused",
                          "拒绝来自其他网站页面的写请求");
