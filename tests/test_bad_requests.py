@@ -12,8 +12,8 @@ from test_identity import PASSWORD
 
 E = "/ngsi-ld/v1/entities"
 KEPT = {"id": "urn:ngsi-ld:Kept:1", "type": "Kept", "n": {"type": "Property", "value": 1}}
-DELETE = b"DELETE /ngsi-ld/v1/entities/urn:ngsi-ld:Kept:1 HTTP/1.1\r\nHost: a\r\n\r\n"
-QUERY = b"POST /ngsi-ld/v1/entityOperations/query HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+DELETE = b"DELETE /ngsi-ld/v1/entities/urn:ngsi-ld:Kept:1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+QUERY = b"POST /ngsi-ld/v1/entityOperations/query HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def talk(hub, *parts):
 
 
 def get(path=b"/healthz", *headers, version=b"HTTP/1.1"):
-    return b"GET " + path + b" " + version + b"\r\n" + b"".join(h + b"\r\n" for h in (b"Host: a", b"Connection: close", *headers)) + b"\r\n"
+    return b"GET " + path + b" " + version + b"\r\n" + b"".join(h + b"\r\n" for h in (b"Host: localhost", b"Connection: close", *headers)) + b"\r\n"
 
 
 MALFORMED = {
@@ -64,7 +64,7 @@ MALFORMED = {
     "long query": get(b"/healthz?" + b"a=1&" * 50000), "long header": get(b"/healthz", b"X-A: " + b"a" * 200000),
     "many headers": get(b"/healthz", *[b"X-%d: 1" % n for n in range(20000)]), "NUL in a header": get(b"/heal", b"X-A: a\0b"),
     "NUL in the path": get(b"/heal\0thz"), "no colon": get(b"/healthz", b"nonsense"), "space before the colon": get(b"/healthz", b"X-A : b"),
-    "long method": b"A" * 100000 + b" / HTTP/1.1\r\nHost: a\r\n\r\n", "length that is none": QUERY + b"Content-Length: abc\r\n\r\n{}",
+    "long method": b"A" * 100000 + b" / HTTP/1.1\r\nHost: localhost\r\n\r\n", "length that is none": QUERY + b"Content-Length: abc\r\n\r\n{}",
     "negative length": QUERY + b"Content-Length: -5\r\n\r\n{}", "length with a sign": QUERY + b"Content-Length: +2\r\n\r\n{}",
     "huge length": QUERY + b"Content-Length: 99999999999999999999999\r\n\r\n{}",
     "chunk that is none": QUERY + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
@@ -81,7 +81,7 @@ def test_malformed_requests(target, name):
     assert len(set(statuses)) <= 1, got
 
 
-@pytest.mark.parametrize("part", [b"", b"\r\n" * 100, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 30, b"GET\r\n\r\n", b"GET /heal", b"GET /healthz HTTP/1.1\r\nHost: a\r\nAccept:", QUERY + b"Content-Length: 50\r\n\r\n{",
+@pytest.mark.parametrize("part", [b"", b"\r\n" * 100, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 30, b"GET\r\n\r\n", b"GET /heal", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nAccept:", QUERY + b"Content-Length: 50\r\n\r\n{",
                                   QUERY + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{"])
 def test_requests_that_break_off(target, part):
     for _ in range(20):
@@ -116,7 +116,7 @@ def test_several_requests_in_one_piece(target):
 
 def create(number, length=None, size=10):
     body = json.dumps({"id": f"urn:ngsi-ld:Slow:{number}", "type": "Slow", "n": "x" * size}).encode()
-    head = f"POST {E} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {length or len(body)}\r\n\r\n"
+    head = f"POST {E} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length or len(body)}\r\n\r\n"
     return head.encode(), body
 
 
