@@ -90,8 +90,6 @@ void json_write(GString *out, const struct json *value);
 /* Members sorted by their bytes at every level, no white space, the same numbers written the same: one text
  * for one value, fit for digests (the subset of RFC 8785 that our values need). */
 void json_write_canonical(GString *out, const struct json *value);
-/* Two spaces of indent, for people. */
-void json_write_pretty(GString *out, const struct json *value);
 /* Appends a string literal with quotes. */
 void json_write_string(GString *out, const char *text, size_t length);
 /* Compact text in the arena. */

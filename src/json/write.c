@@ -179,51 +179,25 @@ static void write_scalar(GString *out, const struct json *v)
     }
 }
 
-static void new_line(GString *out, int indent)
+void json_write(GString *out, const struct json *value)
 {
-    if (indent >= 0) {
-        g_string_append_printf(out, "\n%*s", indent * 2, "");
-    }
-}
-
-/* indent < 0: compact. */
-static void write_indented(GString *out, const struct json *v, int indent)
-{
-    if (v->type != JSON_ARRAY && v->type != JSON_OBJECT) {
-        write_scalar(out, v);
+    if (value->type != JSON_ARRAY && value->type != JSON_OBJECT) {
+        write_scalar(out, value);
         return;
     }
-    bool object = v->type == JSON_OBJECT;
-    int inside = indent < 0 ? -1 : indent + 1;
+    bool object = value->type == JSON_OBJECT;
     write_char(out, object ? '{' : '[');
-    for (const struct json *c = v->first; c != NULL; c = c->next) {
-        if (c != v->first) {
+    for (const struct json *c = value->first; c != NULL; c = c->next) {
+        if (c != value->first) {
             write_char(out, ',');
         }
-        new_line(out, inside);
         if (object) {
             json_write_string(out, c->key, c->key_length);
             write_char(out, ':');
-            if (indent >= 0) {
-                write_char(out, ' ');
-            }
         }
-        write_indented(out, c, inside);
-    }
-    if (v->first != NULL) {
-        new_line(out, indent);
+        json_write(out, c);
     }
     write_char(out, object ? '}' : ']');
-}
-
-void json_write(GString *out, const struct json *value)
-{
-    write_indented(out, value, -1);
-}
-
-void json_write_pretty(GString *out, const struct json *value)
-{
-    write_indented(out, value, 0);
 }
 
 static int by_key(const void *a, const void *b)
