@@ -50,7 +50,7 @@ struct history {
     bool stopping;
     GThread *thread;
     struct command *command;
-    sqlite3_stmt *series_of, *series_put, *chunk_last, *chunk_over, *chunk_put, *chunk_drop, *cursor_put;
+    sqlite3_stmt *series_of, *series_put, *chunk_over, *chunk_put, *chunk_drop, *cursor_put;
 };
 
 static const char *const schema[] = {

@@ -61,7 +61,6 @@ struct store {
     int lock_fd;
     GMutex pool_lock;
     struct view *idle; /* readers not in use */
-    struct view *all_views_owner;
     struct writer *writer;
     struct log_tail *tail;
     struct history *history;
