@@ -55,3 +55,13 @@ def test_routes_stand_in_the_api_page():
     rows = [f"| {method} | `{path}` | {permission} | {what} |" for method, path, permission, what in routes]
     assert len(rows) > 60
     assert [row for row in rows if row not in page] == []
+
+
+def test_tests_named_for_the_clauses_exist():
+    page = (ROOT / "docs/ngsi-ld.md").read_text()
+    named = re.findall(r"`((?:test_\w+\.py|src/[\w/]+_test\.c)(?:::\w+)?)`", page)
+    for name in named:
+        file, _, function = name.partition("::")
+        path = ROOT / file if file.startswith("src/") else ROOT / "tests" / file
+        assert path.is_file(), name
+        assert not function or re.search(rf"\b{function}\(", path.read_text()), name
