@@ -12,18 +12,6 @@
 
 #define CONTEXT_RELATION "http://www.w3.org/ns/json-ld#context"
 
-static struct store *store;
-
-void api_bind(struct store *s)
-{
-    store = s;
-}
-
-struct store *api_store(void)
-{
-    return store;
-}
-
 static bool listed(const char *const *names, const char *name)
 {
     for (; names != NULL && *names != NULL; names++) {
@@ -329,10 +317,14 @@ static bool check_tenant(struct call *c, struct error *e)
 void call_serve(struct request *r, const struct operation *o)
 {
     struct error e = {0};
-    struct call c = {.request = r, .arena = request_arena(r), .chinese = request_chinese(r)};
+    struct call c = {.request = r,
+                     .arena = request_arena(r),
+                     .space = space_ref(space_default()),
+                     .chinese = request_chinese(r)};
     bool ok = check_tenant(&c, &e) && check_parameters(&c, o, &e) && read_options(&c, o, &e) &&
               choose_media(&c, o, &e) && read_link(&c, &e) && o->run(&c, &e);
     ld_context_unref(c.ctx);
+    space_unref(c.space);
     if (!ok) {
         reply_error(r, &e);
     }
@@ -449,6 +441,7 @@ static void write_call_clear(struct write_call *w)
     }
     type_query_free(w->type);
     ld_context_unref(w->ctx);
+    space_unref(w->space);
 }
 
 static void job_done(struct store_job *job, const struct error *e)
@@ -494,6 +487,7 @@ bool write_call_init(struct write_call *w, struct call *c, enum context_mode mod
         }
     }
     w->ctx = ld_context_ref(c->ctx);
+    w->space = space_ref(c->space);
     return true;
 }
 
@@ -508,7 +502,7 @@ void write_call_submit(struct write_call *w)
     struct request *r = w->request;
     struct error refused = {0};
     request_suspend(r);
-    if (!store_submit(store, &w->job, &refused)) {
+    if (!store_submit(w->space->store, &w->job, &refused)) {
         reply_error(r, &refused);
         write_call_clear(w);
         request_resume(r);

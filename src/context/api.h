@@ -5,6 +5,7 @@
 #include "context/context.h"
 #include "context/ld_context.h"
 #include "context/render.h"
+#include "context/space.h"
 #include "context/write.h"
 #include "http/http.h"
 
@@ -27,6 +28,7 @@ enum call_options {
 struct call {
     struct request *request;
     struct arena *arena;
+    struct space *space;              /* what it works on; a reference */
     struct ld_context *ctx;           /* a reference; NULL = core only */
     const struct json *context_value; /* the @context as the client gave it; NULL = none */
     enum media accept;
@@ -85,6 +87,7 @@ struct write_call {
     struct store_job job;
     struct request *request;
     struct arena *arena;    /* the request's; used by the writer's thread until the reply */
+    struct space *space;    /* a reference; the writer of its store does the work */
     struct ld_context *ctx; /* a reference, for names in the reply */
     struct write how;
     struct type_query *type; /* freed with the call */
@@ -110,6 +113,3 @@ bool write_call_init(struct write_call *w, struct call *c, enum context_mode mod
  * the call and the request belong to the writer's thread. */
 void write_call_submit(struct write_call *w);
 void reply_no_content(struct write_call *w);
-
-void api_bind(struct store *s); /* before any request */
-struct store *api_store(void);

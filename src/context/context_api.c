@@ -122,7 +122,7 @@ static bool list_contexts(struct call *c, struct error *e)
     if (!call_flag(c, "details", &l.details, e)) {
         return false;
     }
-    view_auto v = view_begin(api_store());
+    view_auto v = view_begin(space_default()->store);
     view_kv_scan(v, HOSTED_SPACE, NULL, 0, false, list_one, &l);
     reply_json(c->request, 200, l.out);
     return true;
@@ -141,7 +141,7 @@ static bool serve_context(struct call *c, struct error *e)
     if (!call_flag(c, "details", &details, e)) {
         return false;
     }
-    view_auto v = view_begin(api_store());
+    view_auto v = view_begin(space_default()->store);
     const struct json *stored = hosted_get(v, c->arena, key);
     if (stored == NULL) {
         return no_context(key, e);

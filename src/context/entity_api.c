@@ -274,7 +274,7 @@ static bool retrieve_entity(struct call *c, struct error *e)
     if (id == NULL || !call_render(c, &render, e)) {
         return false;
     }
-    view_auto v = view_begin(api_store());
+    view_auto v = view_begin(c->space->store);
     const struct json *entity = context_get(v, c->arena, id);
     if (entity != NULL && !type_fits(c, entity, &fits, e)) {
         return false;

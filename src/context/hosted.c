@@ -71,7 +71,7 @@ static bool load(void *user, const char *url, struct ld_context **found, struct 
         return true;
     }
     arena_auto a = arena_new();
-    view_auto v = view_begin(api_store());
+    view_auto v = view_begin(space_default()->store);
     struct json *stored = hosted_get(v, a, key);
     if (stored == NULL) {
         return error_set(

@@ -33,21 +33,31 @@ static struct counter counters[] = {
     {"zhongshu_subscriptions", COUNTER_GAUGE, "Subscriptions", "订阅数"},
 };
 
-static struct {
+struct notifier {
+    gint references; /* its owner's, and one an entry: a message on its way may outlive the owner */
     struct notifier_options o;
     GMutex lock;
-    GHashTable *entries; /* id → struct entry; NULL when not running */
+    GHashTable *entries; /* id → struct entry; NULL when stopped */
     uint64_t position;   /* records up to this have made ready whom they concern */
     uint64_t loaded;     /* at the start: nobody but the parked needs what is before */
     bool stopping;
     GThread *thread;
     GThreadPool *workers;
-} n;
+};
+
+static void notifier_unref(struct notifier *n)
+{
+    if (g_atomic_int_dec_and_test(&n->references)) {
+        g_mutex_clear(&n->lock);
+        g_free(n);
+    }
+}
 
 static void entry_unref(struct entry *x)
 {
     if (g_atomic_int_dec_and_test(&x->references)) {
         subscription_unref(x->def);
+        notifier_unref(x->owner);
         g_free(x);
     }
 }
@@ -63,7 +73,7 @@ static struct entry *entry_ref(struct entry *x)
 static void make_ready(struct entry *x)
 {
     x->phase = READY;
-    g_thread_pool_push(n.workers, entry_ref(x), NULL);
+    g_thread_pool_push(x->owner->workers, entry_ref(x), NULL);
 }
 
 static void wait_until(struct entry *x, instant due)
@@ -84,7 +94,7 @@ static void has_read(struct entry *x, uint64_t upto)
 {
     x->unsaved |= upto != x->cursor;
     x->cursor = upto;
-    if (x->cursor >= n.position) {
+    if (x->cursor >= x->owner->position) {
         x->phase = IDLE;
     } else {
         make_ready(x);
@@ -134,6 +144,7 @@ static void has_failed(struct entry *x, instant now, const char *reason)
 
 /* What a turn has found. */
 struct turn {
+    struct store *store;
     struct subscription *s;
     uint64_t cursor;
     GPtrArray *texts; /* of the entities, owned */
@@ -144,8 +155,10 @@ struct turn {
 
 static void turn_init(struct turn *t, struct entry *x)
 {
-    *t =
-        (struct turn){.s = subscription_ref(x->def), .cursor = x->cursor, .coalesce = x->def->throttling > 0};
+    *t = (struct turn){.store = x->owner->o.store,
+                       .s = subscription_ref(x->def),
+                       .cursor = x->cursor,
+                       .coalesce = x->def->throttling > 0};
     t->texts = g_ptr_array_new_with_free_func(g_free);
     t->ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
@@ -208,16 +221,16 @@ static bool take_batch(struct turn *t, struct view *v, const struct log_batch *b
 static void read_log(struct turn *t)
 {
     uint64_t from = t->cursor;
-    view_auto v = view_begin(n.o.store);
+    view_auto v = view_begin(t->store);
     bool more = true;
     while (more && t->cursor - from < RECORDS_PER_TURN) {
         struct error e = {0};
-        struct log_batch *b = store_log_read(n.o.store, t->cursor, &e);
+        struct log_batch *b = store_log_read(t->store, t->cursor, &e);
         if (b == NULL && e.code == ERROR_NOT_FOUND) {
             log_warning("notifier",
                         "%s: changes up to %" G_GUINT64_FORMAT " were pruned before they were sent", t->s->id,
-                        store_log_start(n.o.store) - 1);
-            t->cursor = store_log_start(n.o.store) - 1;
+                        store_log_start(t->store) - 1);
+            t->cursor = store_log_start(t->store) - 1;
             continue;
         }
         if (b == NULL) {
@@ -249,7 +262,7 @@ static void read_current(struct turn *t)
 {
     struct error e = {0};
     struct query_page page = {.limit = LIMIT_PAGE};
-    view_auto v = view_begin(n.o.store);
+    view_auto v = view_begin(t->store);
     if (!entity_query_run(&t->s->query, v, &page, add_current, t, &e)) {
         log_failure("notifier", t->s->id, &e);
     }
@@ -258,8 +271,8 @@ static void read_current(struct turn *t)
 static void on_sent(void *user, bool ok, const char *reason)
 {
     struct entry *x = user;
-    g_mutex_lock(&n.lock);
-    if (!n.stopping && !x->removed && x->phase == SENDING) {
+    g_mutex_lock(&x->owner->lock);
+    if (!x->owner->stopping && !x->removed && x->phase == SENDING) {
         x->unsaved = true;
         if (ok) {
             has_sent(x, instant_now());
@@ -267,20 +280,20 @@ static void on_sent(void *user, bool ok, const char *reason)
             has_failed(x, instant_now(), reason);
         }
     }
-    g_mutex_unlock(&n.lock);
+    g_mutex_unlock(&x->owner->lock);
     entry_unref(x);
 }
 
 /* Begins a turn; false when the entry is no longer to be served. */
 static bool begin_turn(struct entry *x, struct turn *t)
 {
-    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n.lock);
-    if (n.stopping || x->removed || x->phase != READY) {
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&x->owner->lock);
+    if (x->owner->stopping || x->removed || x->phase != READY) {
         return false;
     }
     if (!x->def->active || entry_is_expired(x, instant_now())) {
         x->phase = IDLE;
-        x->cursor = n.position;
+        x->cursor = x->owner->position;
         return false;
     }
     x->phase = SENDING;
@@ -290,8 +303,8 @@ static bool begin_turn(struct entry *x, struct turn *t)
 
 static void end_without_message(struct entry *x, const struct turn *t)
 {
-    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n.lock);
-    if (n.stopping || x->removed || x->phase != SENDING) {
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&x->owner->lock);
+    if (x->owner->stopping || x->removed || x->phase != SENDING) {
         return;
     }
     if (t->s->interval > 0) {
@@ -306,10 +319,10 @@ static void send(struct entry *x, struct turn *t)
 {
     g_ptr_array_add(t->texts, NULL);
     g_autofree char *joined = g_strjoinv(",", (char **)t->texts->pdata);
-    g_mutex_lock(&n.lock);
+    g_mutex_lock(&x->owner->lock);
     x->upto = t->cursor;
-    g_mutex_unlock(&n.lock);
-    notification_send(n.o.client, t->s, notification_message(t->s, joined), on_sent, x);
+    g_mutex_unlock(&x->owner->lock);
+    notification_send(x->owner->o.client, t->s, notification_message(t->s, joined), on_sent, x);
 }
 
 static void run_turn(void *data, void *unused)
@@ -371,11 +384,11 @@ static bool may_concern(const struct subscription *s, const struct json *record)
 }
 
 /* Under the lock: the first record of the batch that may concern an idle entry wakes it. */
-static void offer(struct entry *x, const struct log_batch *b)
+static void offer(struct notifier *n, struct entry *x, const struct log_batch *b)
 {
     for (int i = 0; i < b->count && x->phase == IDLE; i++) {
         uint64_t seq = b->first + (uint64_t)i;
-        if (seq > n.position && may_concern(x->def, b->records[i]) &&
+        if (seq > n->position && may_concern(x->def, b->records[i]) &&
             notification_triggers(x->def, b->records[i]) != 0) {
             x->cursor = MAX(x->cursor, seq - 1);
             make_ready(x);
@@ -383,45 +396,45 @@ static void offer(struct entry *x, const struct log_batch *b)
     }
 }
 
-static void offer_batch(const struct log_batch *b)
+static void offer_batch(struct notifier *n, const struct log_batch *b)
 {
     g_autoptr(GHashTable) types = types_of(b);
-    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n.lock);
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n->lock);
     GHashTableIter i;
     void *x;
-    g_hash_table_iter_init(&i, n.entries);
+    g_hash_table_iter_init(&i, n->entries);
     while (g_hash_table_iter_next(&i, NULL, &x)) {
         struct entry *entry = x;
         if (entry->phase == IDLE && entry->def->interval == 0 && entry->def->active &&
             batch_may_concern(entry->def, types)) {
-            offer(entry, b);
+            offer(n, entry, b);
         }
     }
-    n.position = MAX(n.position, b->first + (uint64_t)b->count - 1);
+    n->position = MAX(n->position, b->first + (uint64_t)b->count - 1);
 }
 
-static void follow_log(void)
+static void follow_log(struct notifier *n)
 {
     while (true) {
         struct error e = {0};
-        struct log_batch *b = store_log_read(n.o.store, n.position, &e);
+        struct log_batch *b = store_log_read(n->o.store, n->position, &e);
         if (b == NULL && e.code == ERROR_NOT_FOUND) {
-            n.position = store_log_start(n.o.store) - 1;
+            n->position = store_log_start(n->o.store) - 1;
         } else if (b == NULL) {
             return;
         } else {
-            offer_batch(b);
+            offer_batch(n, b);
             log_batch_unref(b);
         }
     }
 }
 
-static void wake_waiting(instant now)
+static void wake_waiting(struct notifier *n, instant now)
 {
-    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n.lock);
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n->lock);
     GHashTableIter i;
     void *key;
-    g_hash_table_iter_init(&i, n.entries);
+    g_hash_table_iter_init(&i, n->entries);
     while (g_hash_table_iter_next(&i, NULL, &key)) {
         struct entry *x = key;
         if (x->phase != WAITING || x->due > now) {
@@ -459,12 +472,12 @@ static bool apply_save(struct store_job *job, struct txn *t, struct error *e)
 
 /* Under the lock: gathers what is unsaved, and how far all have come together: nobody but the parked needs
  * what is before. */
-static void gather(struct save *s)
+static void gather(struct notifier *n, struct save *s)
 {
     GHashTableIter i;
     void *key, *value;
-    s->cursor = n.position;
-    g_hash_table_iter_init(&i, n.entries);
+    s->cursor = n->position;
+    g_hash_table_iter_init(&i, n->entries);
     while (g_hash_table_iter_next(&i, &key, &value)) {
         struct entry *x = value;
         bool behind =
@@ -478,116 +491,123 @@ static void gather(struct save *s)
     }
 }
 
-static void save_states(uint64_t *saved)
+static void save_states(struct notifier *n, uint64_t *saved)
 {
     arena_auto a = arena_new();
     g_autoptr(GPtrArray) pairs = g_ptr_array_new();
     struct save s = {.job = {.apply = apply_save}, .a = a, .pairs = pairs};
     struct error e = {0};
-    g_mutex_lock(&n.lock);
-    gather(&s);
-    g_mutex_unlock(&n.lock);
-    if ((pairs->len > 0 || s.cursor != *saved) && !store_run(n.o.store, &s.job, &e)) {
+    g_mutex_lock(&n->lock);
+    gather(n, &s);
+    g_mutex_unlock(&n->lock);
+    if ((pairs->len > 0 || s.cursor != *saved) && !store_run(n->o.store, &s.job, &e)) {
         log_failure("notifier", "save the states", &e);
     }
     *saved = s.cursor;
 }
 
-static bool is_stopping(void)
+static bool is_stopping(struct notifier *n)
 {
-    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n.lock);
-    return n.stopping;
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n->lock);
+    return n->stopping;
 }
 
-static void *run(void *unused)
+static void *run(void *user)
 {
+    struct notifier *n = user;
     uint64_t saved = UINT64_MAX;
     gint64 next_save = 0;
-    while (!is_stopping()) {
-        follow_log();
-        wake_waiting(instant_now());
+    while (!is_stopping(n)) {
+        follow_log(n);
+        wake_waiting(n, instant_now());
         if (g_get_monotonic_time() >= next_save) {
-            save_states(&saved);
+            save_states(n, &saved);
             next_save = g_get_monotonic_time() + SAVE_MS * 1000;
         }
-        store_log_wait(n.o.store, n.position, TICK_MS);
+        store_log_wait(n->o.store, n->position, TICK_MS);
     }
-    save_states(&saved);
+    save_states(n, &saved);
     return NULL;
 }
 
-void notifier_start(const struct notifier_options *o)
+struct notifier *notifier_start(const struct notifier_options *o)
 {
     counters_register(counters, G_N_ELEMENTS(counters));
     view_auto v = view_begin(o->store);
-    n.o = *o;
-    n.stopping = false;
-    n.entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)entry_unref);
     uint64_t cursor = view_cursor(v, NOTIFIER_CURSOR);
-    n.loaded = cursor;
-    n.position = cursor != 0 ? cursor : store_log_end(o->store);
-    n.workers = g_thread_pool_new(run_turn, NULL, WORKERS, FALSE, NULL);
-    notification_senders_start();
+    struct notifier *n = g_new0(struct notifier, 1);
+    n->references = 1;
+    n->o = *o;
+    g_mutex_init(&n->lock);
+    n->entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)entry_unref);
+    n->loaded = cursor;
+    n->position = cursor != 0 ? cursor : store_log_end(o->store);
+    n->workers = g_thread_pool_new(run_turn, NULL, WORKERS, FALSE, NULL);
+    return n;
 }
 
 /* After the stored subscriptions have been put. */
-static void start_thread(void)
+static void start_thread(struct notifier *n)
 {
-    if (n.thread == NULL) {
-        n.thread = g_thread_new("notifier", run, NULL);
+    if (n->thread == NULL) {
+        n->thread = g_thread_new("notifier", run, n);
     }
 }
 
-void notifier_stop(void)
+void notifier_stop(struct notifier *n)
 {
-    if (n.entries == NULL) {
+    if (n == NULL) {
         return;
     }
-    g_mutex_lock(&n.lock);
-    n.stopping = true;
-    g_mutex_unlock(&n.lock);
-    if (n.thread != NULL) {
-        g_thread_join(g_steal_pointer(&n.thread));
+    g_mutex_lock(&n->lock);
+    n->stopping = true;
+    g_mutex_unlock(&n->lock);
+    if (n->thread != NULL) {
+        g_thread_join(g_steal_pointer(&n->thread));
     }
-    g_thread_pool_free(g_steal_pointer(&n.workers), FALSE, TRUE);
-    notification_senders_stop();
-    g_mutex_lock(&n.lock);
-    g_clear_pointer(&n.entries, g_hash_table_unref);
-    g_mutex_unlock(&n.lock);
+    g_thread_pool_free(g_steal_pointer(&n->workers), FALSE, TRUE);
+    g_mutex_lock(&n->lock);
+    GHashTable *entries = g_steal_pointer(&n->entries);
+    g_mutex_unlock(&n->lock);
+    counter_add(&counters[COUNT_SUBSCRIPTIONS], -(int64_t)g_hash_table_size(entries));
+    g_hash_table_unref(entries);
+    notifier_unref(n);
 }
 
 /* ---- the table ---- */
 
 /* Under the lock: sets a new or changed entry going. */
-static void begin(struct entry *x)
+static void begin(struct notifier *n, struct entry *x)
 {
     instant now = instant_now();
     if (x->def->interval > 0 && x->phase != SENDING) {
         x->next = now + x->def->interval;
         wait_until(x, x->next);
     } else if (x->def->interval == 0 &&
-               (x->phase == WAITING || x->phase == READY || x->cursor < n.position)) {
+               (x->phase == WAITING || x->phase == READY || x->cursor < n->position)) {
         make_ready(x);
     }
 }
 
-static struct entry *entry_new(struct subscription *s, const struct json *state)
+static struct entry *entry_new(struct notifier *n, struct subscription *s, const struct json *state)
 {
     struct entry *x = g_new0(struct entry, 1);
     x->references = 1;
+    x->owner = n;
+    g_atomic_int_inc(&n->references);
     x->def = subscription_ref(s);
     x->unsaved = true;
     if (state != NULL) {
         entry_read_state(x, state);
-        x->cursor = x->phase == PARKED ? x->cursor : MAX(x->cursor, n.loaded);
+        x->cursor = x->phase == PARKED ? x->cursor : MAX(x->cursor, n->loaded);
     } else {
-        x->cursor = store_log_end(n.o.store);
+        x->cursor = store_log_end(n->o.store);
     }
     return x;
 }
 
 /* A new version takes the place of the old one; what it was doing goes on. */
-static void replace(struct entry *x, struct subscription *s)
+static void replace(struct notifier *n, struct entry *x, struct subscription *s)
 {
     instant now = instant_now();
     bool was_on = x->def->active && !entry_is_expired(x, now);
@@ -600,54 +620,54 @@ static void replace(struct entry *x, struct subscription *s)
         x->phase = WAITING;
         x->due = now;
     } else if (!was_on) {
-        x->cursor = store_log_end(n.o.store);
+        x->cursor = store_log_end(n->o.store);
     }
 }
 
-void notifier_put(struct subscription *s, const struct json *state)
+void notifier_put(struct notifier *n, struct subscription *s, const struct json *state)
 {
-    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n.lock);
-    if (n.entries == NULL) {
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n->lock);
+    if (n->entries == NULL) {
         return;
     }
-    struct entry *x = g_hash_table_lookup(n.entries, s->id);
+    struct entry *x = g_hash_table_lookup(n->entries, s->id);
     if (x != NULL) {
-        replace(x, s);
+        replace(n, x, s);
     } else {
-        x = entry_new(s, state);
-        g_hash_table_insert(n.entries, g_strdup(s->id), x);
+        x = entry_new(n, s, state);
+        g_hash_table_insert(n->entries, g_strdup(s->id), x);
+        counter_add(&counters[COUNT_SUBSCRIPTIONS], 1);
     }
-    counter_set(&counters[COUNT_SUBSCRIPTIONS], g_hash_table_size(n.entries));
     if (x->phase != PARKED && x->phase != SENDING) {
-        begin(x);
+        begin(n, x);
     }
-    start_thread();
+    start_thread(n);
 }
 
-bool notifier_remove(const char *id)
+bool notifier_remove(struct notifier *n, const char *id)
 {
-    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n.lock);
-    struct entry *x = n.entries != NULL ? g_hash_table_lookup(n.entries, id) : NULL;
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n->lock);
+    struct entry *x = n->entries != NULL ? g_hash_table_lookup(n->entries, id) : NULL;
     if (x == NULL) {
         return false;
     }
     x->removed = true;
-    g_hash_table_remove(n.entries, id);
-    counter_set(&counters[COUNT_SUBSCRIPTIONS], g_hash_table_size(n.entries));
+    g_hash_table_remove(n->entries, id);
+    counter_add(&counters[COUNT_SUBSCRIPTIONS], -1);
     return true;
 }
 
-struct subscription *notifier_find(const char *id)
+struct subscription *notifier_find(struct notifier *n, const char *id)
 {
-    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n.lock);
-    struct entry *x = n.entries != NULL ? g_hash_table_lookup(n.entries, id) : NULL;
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n->lock);
+    struct entry *x = n->entries != NULL ? g_hash_table_lookup(n->entries, id) : NULL;
     return x != NULL ? subscription_ref(x->def) : NULL;
 }
 
-int notifier_count(void)
+int notifier_count(struct notifier *n)
 {
-    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n.lock);
-    return n.entries != NULL ? (int)g_hash_table_size(n.entries) : 0;
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n->lock);
+    return n->entries != NULL ? (int)g_hash_table_size(n->entries) : 0;
 }
 
 static int by_text(const void *a, const void *b)
@@ -655,11 +675,11 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-char **notifier_ids(int64_t offset, int64_t limit)
+char **notifier_ids(struct notifier *n, int64_t offset, int64_t limit)
 {
-    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n.lock);
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n->lock);
     guint count = 0;
-    g_autofree gpointer *all = g_hash_table_get_keys_as_array(n.entries, &count);
+    g_autofree gpointer *all = g_hash_table_get_keys_as_array(n->entries, &count);
     qsort(all, count, sizeof *all, by_text);
     g_autoptr(GStrvBuilder) ids = g_strv_builder_new();
     for (int64_t i = offset; i < (int64_t)count && i < offset + limit; i++) {
@@ -668,9 +688,9 @@ char **notifier_ids(int64_t offset, int64_t limit)
     return g_strv_builder_end(ids);
 }
 
-struct json *notifier_describe(struct arena *a, const char *id)
+struct json *notifier_describe(struct notifier *n, struct arena *a, const char *id)
 {
-    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n.lock);
-    const struct entry *x = n.entries != NULL ? g_hash_table_lookup(n.entries, id) : NULL;
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n->lock);
+    const struct entry *x = n->entries != NULL ? g_hash_table_lookup(n->entries, id) : NULL;
     return x != NULL ? entry_show(a, x, instant_now()) : NULL;
 }

@@ -16,25 +16,28 @@
 
 #include "context/subscription.h"
 
+/* The subscriptions of one space at work. */
+struct notifier;
 struct notifier_options {
     struct store *store;
     struct http_client *client;
 };
-void notifier_start(const struct notifier_options *o);
-void notifier_stop(void);
+struct notifier *notifier_start(const struct notifier_options *o);
+/* Waits until nobody works for it any more; answers still on their way find it stopped. NULL is fine. */
+void notifier_stop(struct notifier *n);
 
 /* Installs a subscription, or a new version of one. state is what is kept at NOTIFIER_SPACE, NULL for a new
  * one, which then begins at the end of the log. */
-void notifier_put(struct subscription *s, const struct json *state);
+void notifier_put(struct notifier *n, struct subscription *s, const struct json *state);
 /* False when there is none. */
-bool notifier_remove(const char *id);
+bool notifier_remove(struct notifier *n, const char *id);
 /* The definition in force: a new reference, or NULL. */
-struct subscription *notifier_find(const char *id);
-int notifier_count(void);
+struct subscription *notifier_find(struct notifier *n, const char *id);
+int notifier_count(struct notifier *n);
 /* Ids in order, skipping the first offset, at most limit. */
-char **notifier_ids(int64_t offset, int64_t limit);
+char **notifier_ids(struct notifier *n, int64_t offset, int64_t limit);
 /* The subscription as its readers see it: body, status, counters. NULL when there is none. */
-struct json *notifier_describe(struct arena *a, const char *id);
+struct json *notifier_describe(struct notifier *n, struct arena *a, const char *id);
 
 /* The state of a subscription that has just been made, where the log ends at the given record. */
 const char *notifier_first_state(struct arena *a, uint64_t log_end);
@@ -54,5 +57,6 @@ GString *notification_message(const struct subscription *s, const char *data);
 /* Sends a message (taken over); done is called once on some thread, never before this returns. */
 void notification_send(struct http_client *client, const struct subscription *s, GString *message,
                        void (*done)(void *user, bool ok, const char *reason), void *user);
+/* What sends for the notifiers of all spaces. */
 void notification_senders_start(void);
 void notification_senders_stop(void);

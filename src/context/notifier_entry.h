@@ -10,7 +10,8 @@ enum phase { IDLE, READY, SENDING, WAITING, PARKED };
 
 /* One subscription at work. All under the lock, but for def->query while SENDING. */
 struct entry {
-    gint references; /* the table's, and that of a turn in a worker or a message on its way */
+    gint references;        /* the table's, and that of a turn in a worker or a message on its way */
+    struct notifier *owner; /* a reference */
     struct subscription *def;
     enum phase phase;
     uint64_t cursor; /* dealt with up to this record */

@@ -113,7 +113,7 @@ static bool answer_query(struct call *c, const struct entity_query *query, struc
         render->context_value = NULL; /* it stands once, in the collection */
     }
     g_string_append(out, answer.features ? "{\"type\":\"FeatureCollection\",\"features\":[" : "[");
-    view_auto v = view_begin(api_store());
+    view_auto v = view_begin(c->space->store);
     if (!entity_query_run(query, v, &page, add_entity, &answer, e)) {
         g_string_free(out, TRUE);
         return false;

@@ -48,7 +48,7 @@ static bool apply_put(struct write_call *w, struct txn *t, struct error *e)
         return error_set(e, ERROR_NOT_FOUND, "There is no subscription %.200s", "没有订阅 %.200s", x->s->id);
     }
     if (x->creating) {
-        const char *state = notifier_first_state(w->arena, store_log_end(api_store()));
+        const char *state = notifier_first_state(w->arena, store_log_end(w->space->store));
         if (!txn_kv_put(t, NOTIFIER_SPACE, x->s->id, strlen(x->s->id), state, strlen(state), e)) {
             return false;
         }
@@ -59,7 +59,7 @@ static bool apply_put(struct write_call *w, struct txn *t, struct error *e)
 static void reply_put(struct write_call *w)
 {
     struct subscription_write *x = (struct subscription_write *)w;
-    notifier_put(x->s, NULL);
+    notifier_put(w->space->notifier, x->s, NULL);
     if (x->creating) {
         g_autofree char *escaped = g_uri_escape_string(x->s->id, ":", FALSE);
         reply_header(w->request, "Location", arena_printf(w->arena, PATH "/%s", escaped));
@@ -77,7 +77,7 @@ static bool apply_delete(struct write_call *w, struct txn *t, struct error *e)
 
 static void reply_delete(struct write_call *w)
 {
-    notifier_remove(w->id);
+    notifier_remove(w->space->notifier, w->id);
     reply_empty(w->request, 204);
 }
 
@@ -121,7 +121,7 @@ static bool create(struct call *c, struct error *e)
     if (body == NULL) {
         return false;
     }
-    if (notifier_count() >= LIMIT_SUBSCRIPTIONS) {
+    if (notifier_count(c->space->notifier) >= LIMIT_SUBSCRIPTIONS) {
         return error_set(e, ERROR_TOO_MANY_REQUESTS, "There are %d subscriptions already: remove some",
                          "订阅数已达上限 %d：请先删除一些", LIMIT_SUBSCRIPTIONS);
     }
@@ -143,7 +143,7 @@ static void reply_object(struct call *c, const struct json *object)
 
 static struct json *described(struct call *c, const char *id)
 {
-    struct json *s = notifier_describe(c->arena, id);
+    struct json *s = notifier_describe(c->space->notifier, c->arena, id);
     const struct json *context = call_context_member(c);
     if (s != NULL && context != NULL) {
         json_set(c->arena, s, "@context", json_copy(c->arena, context));
@@ -168,7 +168,7 @@ static bool list(struct call *c, struct error *e)
     if (!query_read_page(c, &page, e)) {
         return false;
     }
-    g_auto(GStrv) ids = notifier_ids(page.offset, page.limit);
+    g_auto(GStrv) ids = notifier_ids(c->space->notifier, page.offset, page.limit);
     struct json *out = json_array(c->arena);
     for (char **id = ids; *id != NULL; id++) {
         struct json *s = described(c, *id);
@@ -176,7 +176,7 @@ static bool list(struct call *c, struct error *e)
             json_append(out, s);
         }
     }
-    page.total = notifier_count();
+    page.total = notifier_count(c->space->notifier);
     page.more = page.offset + page.limit < page.total;
     if (page.count) {
         reply_header(c->request, "NGSILD-Results-Count", arena_printf(c->arena, "%" PRId64, page.total));
@@ -220,7 +220,7 @@ static bool update(struct call *c, struct error *e)
     if (fragment == NULL || !check_fragment(fragment, id, e)) {
         return false;
     }
-    subscription_auto old = notifier_find(id);
+    subscription_auto old = notifier_find(c->space->notifier, id);
     if (old == NULL) {
         return refuse_unknown(id, e);
     }
@@ -238,7 +238,7 @@ static bool update(struct call *c, struct error *e)
 static bool delete_subscription(struct call *c, struct error *e)
 {
     const char *id = call_id(c, e);
-    subscription_auto there = id != NULL ? notifier_find(id) : NULL;
+    subscription_auto there = id != NULL ? notifier_find(c->space->notifier, id) : NULL;
     if (there == NULL) {
         return id != NULL ? refuse_unknown(id, e) : false;
     }
@@ -311,7 +311,7 @@ static bool load_one(void *user, const void *key, size_t key_length, const char 
     return true;
 }
 
-static void put_stored(struct view *v, const char *text)
+static void put_stored(struct notifier *n, struct view *v, const char *text)
 {
     arena_auto a = arena_new();
     struct error e = {0};
@@ -328,23 +328,18 @@ static void put_stored(struct view *v, const char *text)
     if (view_kv_get(v, a, NOTIFIER_SPACE, s->id, strlen(s->id), &state_text, &length)) {
         state = json_parse(a, state_text, length, NULL);
     }
-    notifier_put(s, state);
+    notifier_put(n, s, state);
 }
 
-bool subscription_start(struct store *s, struct http_client *client, struct error *e)
+struct notifier *subscription_load(struct store *s, struct http_client *client)
 {
     struct notifier_options o = {.store = s, .client = client};
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
     view_auto v = view_begin(s);
-    notifier_start(&o);
+    struct notifier *n = notifier_start(&o);
     view_kv_scan(v, SPACE, NULL, 0, false, load_one, texts);
     for (guint i = 0; i < texts->len; i++) {
-        put_stored(v, texts->pdata[i]);
+        put_stored(n, v, texts->pdata[i]);
     }
-    return true;
-}
-
-void subscription_stop(void)
-{
-    notifier_stop();
+    return n;
 }

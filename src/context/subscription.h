@@ -7,10 +7,8 @@
 #include "http/http.h"
 #include "store/store.h"
 
-/* Loads the subscriptions and starts to notify; api_bind must have been called. */
-bool subscription_start(struct store *s, struct http_client *client, struct error *e);
-/* After the HTTP server has stopped, before its client and the store. Does nothing when not started. */
-void subscription_stop(void);
+/* Loads the subscriptions kept in a store and starts to notify (notifier.h). */
+struct notifier *subscription_load(struct store *s, struct http_client *client);
 
 /* ---- one subscription ---- */
 

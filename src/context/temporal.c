@@ -35,6 +35,7 @@ static void job_free(struct temporal_job *j)
     q_free(j->filter);
     geo_query_free(j->geo);
     ld_context_unref(j->call.ctx);
+    space_unref(j->call.space);
 }
 
 static void run_job(void *data, void *unused)
@@ -54,6 +55,7 @@ static struct temporal_job *job_new(struct call *c, bool (*work)(struct temporal
     struct temporal_job *j = arena_new0(c->arena, struct temporal_job);
     j->call = *c;
     j->call.ctx = ld_context_ref(c->ctx);
+    j->call.space = space_ref(c->space);
     j->work = work;
     return j;
 }
@@ -96,12 +98,12 @@ static void answer(struct temporal_job *j, struct temporal_set *s, bool array, c
 
 /* ---- one entity ---- */
 
-static bool has_history(const char *id, bool *has, struct error *e)
+static bool has_history(struct store *store, const char *id, bool *has, struct error *e)
 {
     arena_auto a = arena_new();
     struct history_series *series;
     int count = 0;
-    bool ok = store_history_list(api_store(), a, id, &series, &count, e);
+    bool ok = store_history_list(store, a, id, &series, &count, e);
     *has = count > 0;
     return ok;
 }
@@ -117,10 +119,11 @@ static bool work_retrieve(struct temporal_job *j, struct error *e)
     struct arena *a = j->call.arena;
     struct temporal_set s;
     bool found, known;
-    view_auto v = view_begin(api_store());
+    view_auto v = view_begin(j->call.space->store);
     const struct json *entity = context_get(v, a, j->id);
     const struct json *head = entity != NULL ? head_of(a, entity) : NULL;
-    if (entity == NULL && !(has_history(j->id, &known, e) && (known || refuse_unknown(j->id, e)))) {
+    if (entity == NULL &&
+        !(has_history(j->call.space->store, j->id, &known, e) && (known || refuse_unknown(j->id, e)))) {
         return false;
     }
     temporal_set_init(&s, a, &j->q);
@@ -207,7 +210,7 @@ static bool work_query(struct temporal_job *j, struct error *e)
     struct search s = {.job = j, .e = e};
     struct query_page all = {.limit = -1};
     temporal_set_init(&s.set, j->call.arena, &j->q);
-    view_auto v = view_begin(api_store());
+    view_auto v = view_begin(j->call.space->store);
     bool ok = entity_query_run(&j->selection, v, &all, search_entity, &s, e) && !s.failed;
     if (ok) {
         temporal_set_finish(&s.set);
@@ -263,13 +266,13 @@ static bool query(struct call *c, struct error *e)
 static bool work_delete(struct temporal_job *j, struct error *e)
 {
     bool known;
-    if (!has_history(j->id, &known, e)) {
+    if (!has_history(j->call.space->store, j->id, &known, e)) {
         return false;
     }
     if (!known) {
         return error_set(e, ERROR_NOT_FOUND, "There is no history of %.200s", "没有 %.200s 的历史", j->id);
     }
-    if (!store_history_delete(api_store(), j->id, j->attribute, j->dataset, e)) {
+    if (!store_history_delete(j->call.space->store, j->id, j->attribute, j->dataset, e)) {
         return false;
     }
     reply_empty(j->call.request, 204);
@@ -294,14 +297,14 @@ static bool work_delete_all(struct temporal_job *j, struct error *e)
     struct history_series *series;
     int count;
     bool any = false;
-    if (!store_history_list(api_store(), j->call.arena, j->id, &series, &count, e)) {
+    if (!store_history_list(j->call.space->store, j->call.arena, j->id, &series, &count, e)) {
         return false;
     }
     for (int i = 0; i < count; i++) {
         bool mine = strcmp(series[i].attribute, j->attribute) == 0 &&
                     (j->dataset == NULL || strcmp(series[i].dataset, j->dataset) == 0);
         any |= mine;
-        if (mine && !store_history_delete(api_store(), j->id, j->attribute, series[i].dataset, e)) {
+        if (mine && !store_history_delete(j->call.space->store, j->id, j->attribute, series[i].dataset, e)) {
             return false;
         }
     }

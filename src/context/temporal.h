@@ -3,7 +3,7 @@
  * .16, 5.7.3, 5.7.4). */
 #pragma once
 
-/* Starts the threads that read histories; api_bind must have been called. */
+/* Starts the threads that read histories. */
 void temporal_start(void);
 /* After the HTTP server has stopped. Does nothing when not started. */
 void temporal_stop(void);

@@ -30,6 +30,7 @@ struct export
     GString *text; /* waiting to be sent */
     bool finished, closed;
     struct stream *stream;
+    struct space *space; /* a reference */
     char *id;
     struct column *columns;
     int count;
@@ -53,6 +54,7 @@ static void export_unref(struct export *x)
         g_free((gpointer)x->columns[i].series.dataset);
     }
     g_free(x->columns);
+    space_unref(x->space);
     g_free(x->id);
     g_string_free(x->text, TRUE);
     g_mutex_clear(&x->lock);
@@ -94,8 +96,8 @@ static const struct temporal_point *peek(struct export *x, struct column *c, str
     if (c->next == c->points->len && !c->ended) {
         g_array_set_size(c->points, 0);
         c->next = 0;
-        if (!store_history_points(api_store(), x->id, c->series.attribute, c->series.dataset, c->from, x->to,
-                                  false, take_point, c, e)) {
+        if (!store_history_points(x->space->store, x->id, c->series.attribute, c->series.dataset, c->from,
+                                  x->to, false, take_point, c, e)) {
             return NULL;
         }
         c->ended = c->points->len < PULL;
@@ -218,7 +220,7 @@ static struct export *export_new(struct call *c, const struct temporal_query *q,
 {
     struct history_series *all;
     int count;
-    if (!store_history_list(api_store(), c->arena, id, &all, &count, e)) {
+    if (!store_history_list(c->space->store, c->arena, id, &all, &count, e)) {
         return NULL;
     }
     struct export *x = g_new0(struct export, 1);
@@ -227,6 +229,7 @@ static struct export *export_new(struct call *c, const struct temporal_query *q,
     g_mutex_init(&x->lock);
     g_cond_init(&x->room);
     x->text = table_new();
+    x->space = space_ref(c->space);
     x->id = g_strdup(id);
     x->to = q->to;
     x->columns = g_new0(struct column, (gsize)count);

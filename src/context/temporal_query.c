@@ -129,7 +129,7 @@ static void read_datasets(struct temporal_query *q, struct call *c)
 
 bool temporal_query_read(struct temporal_query *q, struct call *c, bool must_have_range, struct error *e)
 {
-    *q = (struct temporal_query){0};
+    *q = (struct temporal_query){.store = c->space->store};
     q->explicit_attributes =
         request_query(c->request, "pick") != NULL || request_query(c->request, "attrs") != NULL;
     read_datasets(q, c);

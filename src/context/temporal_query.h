@@ -12,6 +12,7 @@ enum temporal_format { TEMPORAL_NORMALIZED, TEMPORAL_VALUES, TEMPORAL_AGGREGATED
 
 /* The parameters (4.11, 4.5.19). */
 struct temporal_query {
+    struct store *store; /* of the call's space */
     enum temporal_relation relation;
     enum temporal_property property; /* EITHER: observedAt where there is one, else modifiedAt */
     instant from, to;                /* from <= at < to */

@@ -198,7 +198,7 @@ static bool read_points(struct reader *r, const char *id, struct error *e)
     const struct temporal_query *q = r->set->q;
     const struct history_series *h = &r->series->series;
     r->series->points = g_array_new(FALSE, FALSE, sizeof(struct temporal_point));
-    if (!store_history_points(api_store(), id, h->attribute, h->dataset, q->from, q->to, q->last_n > 0,
+    if (!store_history_points(q->store, id, h->attribute, h->dataset, q->from, q->to, q->last_n > 0,
                               take_point, r, e)) {
         return false;
     }
@@ -214,7 +214,7 @@ static bool read_aggregates(struct reader *r, const char *id, struct error *e)
     const struct history_series *h = &r->series->series;
     bool relationship = strcmp(h->type, "Relationship") == 0 || strcmp(h->type, "ListRelationship") == 0;
     r->aggregate = temporal_aggregate_new(r->set->a, &q->periods, q->methods, relationship);
-    bool ok = store_history_points(api_store(), id, h->attribute, h->dataset, q->from, q->to, false,
+    bool ok = store_history_points(q->store, id, h->attribute, h->dataset, q->from, q->to, false,
                                    aggregate_point, r, e) &&
               !r->failed;
     if (ok && r->found) {
@@ -337,7 +337,7 @@ static bool list_series(struct temporal_set *s, struct temporal_entity *t, bool 
 {
     struct history_series *all;
     int count;
-    if (!store_history_list(api_store(), s->a, t->id, &all, &count, e)) {
+    if (!store_history_list(s->q->store, s->a, t->id, &all, &count, e)) {
         return false;
     }
     t->series = arena_array(s->a, struct temporal_series, count);

@@ -192,7 +192,7 @@ static bool list_types(struct call *c, struct error *e)
     if (!call_flag(c, "details", &details, e)) {
         return false;
     }
-    view_auto v = view_begin(api_store());
+    view_auto v = view_begin(c->space->store);
     view_types(v, add_type, &walk);
     struct json *out = json_array(c->arena);
     for (guint i = 0; i < types->len; i++) {
@@ -215,7 +215,7 @@ static bool one_type(struct call *c, struct error *e)
         return false;
     }
     survey_init(&s, c->arena);
-    view_auto v = view_begin(api_store());
+    view_auto v = view_begin(c->space->store);
     bool ok = survey_run(&s, v, type, e);
     if (ok && s.entities == 0) {
         ok = error_set(e, ERROR_NOT_FOUND, "There is no entity of the type %s", "没有类型为 %s 的实体", type);
@@ -245,7 +245,7 @@ static bool list_attributes(struct call *c, struct error *e)
         return false;
     }
     survey_init(&s, c->arena);
-    view_auto v = view_begin(api_store());
+    view_auto v = view_begin(c->space->store);
     bool ok = survey_run(&s, v, NULL, e);
     if (ok && !details) {
         answer(c, new_list(c, "AttributeList", "attributeList", names_of(c, s.attributes)));
@@ -273,7 +273,7 @@ static bool one_attribute(struct call *c, struct error *e)
     }
     survey_init(&s, c->arena);
     s.only = name;
-    view_auto v = view_begin(api_store());
+    view_auto v = view_begin(c->space->store);
     bool ok = survey_run(&s, v, NULL, e);
     struct attribute_info *info = g_hash_table_lookup(s.attributes, name);
     if (ok && info == NULL) {
