@@ -1,119 +1,25 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The benchmarks: each measures the hub beside its limit or a peer, in the same run, and prints ratios.
-Usage: make bench, or bench/run.py [NAME…]; names: upsert mqtt latency bytes memory."""
+Usage: make bench, or bench/run.py [NAME…]; without names, all of them. bench/core.py holds those of the context core."""
 import csv
 import gzip
 import json
 import os
-import pathlib
-import random
 import re
 import shutil
 import socket
 import sqlite3
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
+import pathlib
 import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
-from conftest import Broker, Hub, free_port, wait_for  # noqa: E402
-
-BUILD = ROOT / "build"
-DATA = ROOT.parent / "shared" / "data"
-results = []
-
-
-def report(name, figure, aim=""):
-    results.append((name, figure, aim))
-    print(f"  {name:<58} {figure:<28} {aim}", flush=True)
-
-
-def metrics(hub):
-    text = hub.get("/metrics").text
-    return {k: int(v) for k, v in re.findall(r"^(\w+) (-?\d+)$", text, re.M)}
-
-
-ATTRIBUTES = ("pm25", "pm10", "so2", "no2", "co", "o3")
-
-
-def entity(number, second, rng):
-    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(1790000000 + second))
-    e = {"id": f"urn:ngsi-ld:AirQualityObserved:{number:06d}", "type": "AirQualityObserved"}
-    for name in ATTRIBUTES:
-        e[name] = {"type": "Property", "value": round(rng.uniform(1, 300), 2), "unitCode": "GQ", "observedAt": at}
-    return e
-
-
-def fill(hub, count):
-    rng = random.Random(1)
-    for first in range(0, count, 1000):
-        batch = [entity(n, 0, rng) for n in range(first, first + 1000)]
-        for n, e in enumerate(batch):
-            e["location"] = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [
-                round(106.4 + rng.random() / 5, 6), round(29.4 + rng.random() / 5, 6)]}}
-        answer = hub.post("/ngsi-ld/v1/entityOperations/upsert", batch)
-        assert answer.status in (201, 204), answer
-
-
-def history_settled(hub):
-    # A temporal query waits until the history has taken in all that was durable.
-    return hub.get("/ngsi-ld/v1/temporal/entities/urn:ngsi-ld:AirQualityObserved:000000"
-                   "?timerel=before&timeAt=2000-01-01T00:00:00Z").status in (200, 404)
-
-
-def upsert_round(folder, hub, bodies, seconds, connections, entities):
-    """One round: (entities a second, of the bare program, entities a commit)."""
-    before = metrics(hub)
-    start = time.monotonic()
-    out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s",
-                          str(ROOT / "bench/upsert.lua"), hub.url, "--", str(bodies)], capture_output=True, text=True)
-    assert history_settled(hub) and "Non-2xx" not in out.stdout, out.stdout
-    wall = time.monotonic() - start
-    after = metrics(hub)
-    upserts, commits = (after[k] - before.get(k, 0) for k in ("zhongshu_store_log_records_total",
-                                                              "zhongshu_store_commits_total"))
-    stop = time.monotonic()
-    hub.stop()  # writes the chunks
-    wall += time.monotonic() - stop
-    db = sqlite3.connect(hub.data / "hub.db")
-    body = db.execute("SELECT avg(length(body)) FROM entity").fetchone()[0]
-    log = db.execute("SELECT avg(length(body)) FROM (SELECT body FROM log ORDER BY first DESC LIMIT 100)").fetchone()[0]
-    chunks, chunk = sqlite3.connect(hub.data / "history.db").execute("SELECT count(*), avg(length(body)) FROM chunk").fetchone()
-    hub.start()
-    bare = folder / "bare"
-    bare.mkdir()
-    limit = float(subprocess.run([BUILD / "bench/bench_sqlite", bare, str(entities), str(upserts),
-                                  str(max(1, round(upserts / commits))), str(round(body)), str(round(log)), str(chunks),
-                                  str(round(chunk))], capture_output=True, text=True, check=True).stdout)
-    shutil.rmtree(bare)
-    return upserts / wall, upserts / limit, upserts / commits
-
-
-def bench_upsert(folder):
-    """Durable batch upsert: 100 entities a request, 6 attributes, history on, 100,000 entities in random order; three rounds in
-    turn with the bare program."""
-    entities, rounds = 100000, 3
-    hub = Hub(folder).start()
-    fill(hub, entities)
-    rng = random.Random(2)
-    bodies = folder / "bodies"
-    with open(bodies, "w") as f:
-        for n in range(500):
-            f.write(json.dumps([entity(rng.randrange(entities), n + 1, rng) for _ in range(100)]) + "\n")
-    measured = [upsert_round(folder, hub, bodies, 10, 64, entities) for _ in range(rounds)]
-    hub.stop()
-    ours, limit, group = (statistics.median(column) for column in zip(*measured))
-    report("durable upsert, 100 entities a request", f"{ours:,.0f} entities/s")
-    report("  bare SQLite, same rows, same commits", f"{limit:,.0f} entities/s")
-    ratios = sorted(a / b for a, b, _ in measured)
-    report("  ratio, median of the rounds", f"{ratios[rounds // 2]:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})", "at least 0.5")
-    report("  entities a commit", f"{group:,.0f}")
+import core
+from harness import *  # noqa: F403
 
 
 def throw_away(broker, messages):
@@ -315,10 +221,14 @@ def bench_memory(folder):
     hub.stop()
 
 
+BENCHES = {"mqtt": bench_mqtt, "latency": bench_latency, "bytes": bench_bytes, "memory": bench_memory}
+
+
 def main():
-    names = sys.argv[1:] or ["upsert", "mqtt", "latency", "bytes", "memory"]
+    benches = BENCHES | core.BENCHES
+    names = sys.argv[1:] or list(benches)
     for name in names:
-        bench = globals()["bench_" + name]
+        bench = benches[name]
         print(f"\n{name}: {bench.__doc__}", flush=True)
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             bench(pathlib.Path(folder))

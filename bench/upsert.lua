@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- wrk: posts the batches of a file, one a line, in turn.
+-- wrk: posts the bodies of a file, one a line, in turn.
 local bodies = {}
 local at, counter = 0, 0
 
