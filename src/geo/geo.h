@@ -85,6 +85,8 @@ bool geo_query_matches_json(struct geo_query *q, const struct json *geojson);
 /* What matches touches this box (min lon, min lat, max lon, max lat); NULL when no box can say so (disjoint,
  * minDistance). For the index. */
 const double *geo_query_box(const struct geo_query *q);
+/* May some geometry that lies inside the area match? For areas that only say where things may be. */
+bool geo_query_possible(struct geo_query *q, const struct geometry *area);
 typedef struct geo_query geo_query_autoptr_target;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(geo_query_autoptr_target, geo_query_free)
 #define geo_query_auto g_autoptr(geo_query_autoptr_target)

@@ -436,3 +436,17 @@ bool geo_query_matches_json(struct geo_query *q, const struct json *geojson)
     struct geometry *g = geometry_parse(a, geojson, NULL);
     return g != NULL && geo_query_matches(q, g);
 }
+
+bool geo_query_possible(struct geo_query *q, const struct geometry *area)
+{
+    switch (q->relation) {
+    case GEO_NEAR:
+        return q->at_most
+                   ? geometry_distance(area, q->reference) <= q->metres
+                   : area->kind != GEOMETRY_POINT || geometry_distance(area, q->reference) >= q->metres;
+    case GEO_CONTAINS:
+    case GEO_EQUALS: return geometry_relates(area, GEO_CONTAINS, q->reference);
+    case GEO_DISJOINT: return !geometry_relates(area, GEO_WITHIN, q->reference);
+    default: return geometry_relates(area, GEO_INTERSECTS, q->reference);
+    }
+}
