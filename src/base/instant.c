@@ -135,6 +135,27 @@ bool instant_parse(const char *text, size_t length, const int *zone_minutes, ins
     return true;
 }
 
+bool day_time_parse(const char *text, size_t length, int64_t *microseconds)
+{
+    char full[64];
+    int utc = 0;
+    if (length < 8 || length > 32 || text[2] != ':') {
+        return false;
+    }
+    int n = snprintf(full, sizeof full, "1970-01-01T%.*s", (int)length, text);
+    return instant_parse(full, (size_t)n, &utc, microseconds);
+}
+
+bool day_parse(const char *text, size_t length, instant *midnight)
+{
+    char full[32];
+    if (length != 10 || text[4] != '-') {
+        return false;
+    }
+    int n = snprintf(full, sizeof full, "%.10sT00:00:00Z", text);
+    return instant_parse(full, (size_t)n, NULL, midnight);
+}
+
 /* Division that rounds down, for times before 1970. */
 static int64_t floor_div(int64_t a, int64_t b)
 {

@@ -22,6 +22,11 @@ instant instant_now(void);
  * (also for 31 April, hour 24, second 60). length is in bytes. */
 bool instant_parse(const char *text, size_t length, const int *zone_minutes, instant *result);
 
+/* A time of day "08:30:00[.123456]Z" (also without the Z), as microseconds since midnight. */
+bool day_time_parse(const char *text, size_t length, int64_t *microseconds);
+/* A calendar date "2026-03-01", as its midnight in UTC. */
+bool day_parse(const char *text, size_t length, instant *midnight);
+
 enum { INSTANT_TEXT = 32 };
 /* Writes UTC as "2026-03-01T00:30:00Z", with ".123" or ".123456" only where there is a fraction. Returns out.
  */

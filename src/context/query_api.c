@@ -3,10 +3,12 @@
 #include "context/query_api.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "context/ingest.h"
+#include "context/order.h"
 
 /* ---- pages ---- */
 
@@ -100,12 +102,54 @@ static void end_features(struct call *c, GString *out)
     g_string_append_c(out, '}');
 }
 
-static bool answer_query(struct call *c, const struct entity_query *query, struct render *render,
-                         struct error *e)
+struct ordering {
+    struct order *order;
+    struct error *e;
+    bool failed;
+};
+
+static bool take_ordered(void *user, const struct json *entity)
+{
+    struct ordering *o = user;
+    o->failed = !order_take(o->order, entity, o->e);
+    return !o->failed;
+}
+
+/* Walks over all that matches, keeps the first, and answers with those of the page. */
+static bool run_ordered(const struct entity_query *query, struct order *order, struct view *v,
+                        struct query_page *page, struct answer *answer, struct error *e)
+{
+    struct query_page all = {.limit = -1};
+    struct ordering ordering = {order, e, false};
+    int64_t end = page->limit > 0 ? page->offset + page->limit : 0;
+    if (!order_want(order, end, e) || !entity_query_run(query, v, &all, take_ordered, &ordering, e) ||
+        ordering.failed) {
+        return false;
+    }
+    int64_t count;
+    const char *const *ids = order_ids(order, &count);
+    arena_auto a = arena_new();
+    for (int64_t i = page->offset; i < count; i++) {
+        arena_clear(a);
+        const struct json *entity = context_get(v, a, ids[i]);
+        if (entity != NULL) {
+            add_entity(answer, entity);
+        }
+    }
+    page->total = all.total;
+    page->more = all.total > page->offset + page->limit;
+    return true;
+}
+
+static bool answer_query(struct call *c, const struct entity_query *query, struct order *order,
+                         struct render *render, struct error *e)
 {
     struct query_page page = {0};
     if (!query_read_page(c, &page, e)) {
         return false;
+    }
+    if (order != NULL) {
+        order_language(order, render->lang);
     }
     GString *out = g_string_sized_new(4096);
     struct answer answer = {out, render, c->accept == MEDIA_GEO_JSON, 0};
@@ -114,7 +158,9 @@ static bool answer_query(struct call *c, const struct entity_query *query, struc
     }
     g_string_append(out, answer.features ? "{\"type\":\"FeatureCollection\",\"features\":[" : "[");
     view_auto v = view_begin(c->space->store);
-    if (!entity_query_run(query, v, &page, add_entity, &answer, e)) {
+    bool ok = order != NULL ? run_ordered(query, order, v, &page, &answer, e)
+                            : entity_query_run(query, v, &page, add_entity, &answer, e);
+    if (!ok) {
         g_string_free(out, TRUE);
         return false;
     }
@@ -132,16 +178,46 @@ static bool answer_query(struct call *c, const struct entity_query *query, struc
 
 /* ---- by parameters ---- */
 
-static const struct json *query_coordinates(struct arena *a, const char *text, struct error *e)
+static const struct json *query_coordinates(struct arena *a, const char *name, const char *text,
+                                            struct error *e)
 {
     struct error broken = {0};
     const struct json *value = json_parse(a, text, strlen(text), &broken);
     if (!json_is(value, JSON_ARRAY)) {
-        error_set(e, ERROR_BAD_REQUEST_DATA, "coordinates must be a JSON array such as [106.55,29.56]",
-                  "coordinates 必须是 JSON 数组，如 [106.55,29.56]");
+        error_set(e, ERROR_BAD_REQUEST_DATA, "%s must be a JSON array such as [106.55,29.56]",
+                  "%s 必须是 JSON 数组，如 [106.55,29.56]", name);
         return NULL;
     }
     return value;
+}
+
+/* Ordering is for what this hub holds itself (4.23.1): the request must say so. */
+static bool compile_order(struct call *c, const struct order_text *text, bool local, struct order **order,
+                          struct error *e)
+{
+    if (text->by == NULL) {
+        return (text->collation == NULL && text->from == NULL && text->geometry == NULL) ||
+               error_set(e, ERROR_BAD_REQUEST_DATA,
+                         "collation, orderFrom and orderGeometry need orderBy beside them",
+                         "collation、orderFrom、orderGeometry 需与 orderBy 一起使用");
+    }
+    if (!local) {
+        return error_set(e, ERROR_BAD_REQUEST_DATA, "orderBy orders local entities only: add local=true",
+                         "orderBy 只对本地实体排序：请加上 local=true");
+    }
+    *order = order_compile(c->arena, c->ctx, text, e);
+    return *order != NULL;
+}
+
+static bool order_parameters(struct call *c, bool local, struct order **order, struct error *e)
+{
+    struct request *r = c->request;
+    const char *from = request_query(r, "orderFrom");
+    struct order_text text = {.by = request_query(r, "orderBy"),
+                              .collation = request_query(r, "collation"),
+                              .geometry = request_query(r, "orderGeometry")};
+    return (from == NULL || (text.from = query_coordinates(c->arena, "orderFrom", from, e)) != NULL) &&
+           compile_order(c, &text, local, order, e);
 }
 
 bool query_read_text(struct call *c, struct query_text *text, bool *local, struct error *e)
@@ -158,7 +234,8 @@ bool query_read_text(struct call *c, struct query_text *text, bool *local, struc
                                 .geo_property = request_query(r, "geoproperty"),
                                 .attrs = request_query(r, "attrs")};
     return call_flag(c, "local", local, e) &&
-           (coordinates == NULL || (text->coordinates = query_coordinates(c->arena, coordinates, e)) != NULL);
+           (coordinates == NULL ||
+            (text->coordinates = query_coordinates(c->arena, "coordinates", coordinates, e)) != NULL);
 }
 
 bool query_entities(struct call *c, struct error *e)
@@ -166,8 +243,10 @@ bool query_entities(struct call *c, struct error *e)
     struct query_text text;
     struct render render;
     entity_query_auto query = {0};
+    order_auto order = NULL;
     bool local;
-    if (!query_read_text(c, &text, &local, e) || !call_render(c, &render, e)) {
+    if (!query_read_text(c, &text, &local, e) || !call_render(c, &render, e) ||
+        !order_parameters(c, local || g_strcmp0(text.type, "*") == 0, &order, e)) {
         return false;
     }
     if (!local && text.id == NULL && text.type == NULL && text.q == NULL && text.scope == NULL &&
@@ -177,7 +256,8 @@ bool query_entities(struct call *c, struct error *e)
             "Say what to look for: at least one of type, attrs, q, georel, scopeQ, id, or local=true for all",
             "请说明查询条件：至少给出 type、attrs、q、georel、scopeQ、id 之一，或用 local=true 查询全部");
     }
-    return entity_query_compile(&query, c->arena, c->ctx, &text, e) && answer_query(c, &query, &render, e);
+    return entity_query_compile(&query, c->arena, c->ctx, &text, e) &&
+           answer_query(c, &query, order, &render, e);
 }
 
 /* ---- by a body ---- */
@@ -243,7 +323,7 @@ static bool read_geo(struct arena *a, const struct json *geo, struct query_text 
     }
     const struct json *coordinates = json_get(geo, "coordinates");
     if (json_is(coordinates, JSON_STRING)) {
-        coordinates = query_coordinates(a, coordinates->string, e);
+        coordinates = query_coordinates(a, "coordinates", coordinates->string, e);
         if (coordinates == NULL) {
             return false;
         }
@@ -290,8 +370,9 @@ static bool body_projection(struct call *c, const struct json *body, struct rend
 
 static bool check_members(const struct json *body, struct error *e)
 {
-    static const char *const known[] = {"type", "entities", "q",    "geoQ",      "scopeQ",   "attrs",
-                                        "pick", "omit",     "lang", "datasetId", "@context", NULL};
+    static const char *const known[] = {"type",     "entities", "q",    "geoQ", "scopeQ",
+                                        "attrs",    "pick",     "omit", "lang", "datasetId",
+                                        "ordering", "@context", NULL};
     if (body->type != JSON_OBJECT || !json_streq(json_get(body, "type"), "Query")) {
         return error_set(e, ERROR_BAD_REQUEST_DATA, "The body must be an object with \"type\": \"Query\"",
                          "正文必须是带 \"type\": \"Query\" 的对象");
@@ -305,20 +386,54 @@ static bool check_members(const struct json *body, struct error *e)
     return true;
 }
 
+/* The member "ordering" (5.2.43). */
+struct order_body {
+    const struct json *by, *from;
+    const char *collation, *geometry;
+};
+
+static bool body_order(struct call *c, const struct json *ordering, bool local, struct order **order,
+                       struct error *e)
+{
+    static const struct json_field fields[] = {
+        {"orderBy", FIELD_ANY, offsetof(struct order_body, by), true},
+        {"collation", FIELD_STRING, offsetof(struct order_body, collation), false},
+        {"geometry", FIELD_STRING, offsetof(struct order_body, geometry), false},
+        {"coordinates", FIELD_ARRAY, offsetof(struct order_body, from), false},
+        {NULL, FIELD_ANY, 0, false},
+    };
+    struct order_body body = {0};
+    struct order_text text = {0};
+    if (ordering == NULL) {
+        return true;
+    }
+    if (!json_read(ordering, fields, &body, false, e) ||
+        !text_member(c->arena, ordering, "orderBy", &text.by, e)) {
+        return false;
+    }
+    text.from = body.from;
+    text.collation = body.collation;
+    text.geometry = body.geometry;
+    return compile_order(c, &text, local, order, e);
+}
+
 bool query_by_body(struct call *c, struct error *e)
 {
     struct render render;
     entity_query_auto query = {0};
-    const struct json *body = call_body(c, e);
+    order_auto order = NULL;
+    bool local;
+    const struct json *body = call_flag(c, "local", &local, e) ? call_body(c, e) : NULL;
     if (body == NULL || !check_members(body, e) || !call_render(c, &render, e) ||
-        !body_projection(c, body, &render, e) || !query_read_body(&query, c->arena, c->ctx, body, e)) {
+        !body_projection(c, body, &render, e) || !query_read_body(&query, c->arena, c->ctx, body, e) ||
+        !body_order(c, json_get(body, "ordering"), local, &order, e)) {
         return false;
     }
     if (query.selectors_count == 0 && query.q == NULL && query.geo == NULL && query.scope == NULL &&
-        query.attrs == NULL && g_strcmp0(request_query(c->request, "local"), "true") != 0) {
+        query.attrs == NULL && !local) {
         return error_set(e, ERROR_BAD_REQUEST_DATA,
                          "Say what to look for: at least one of entities, attrs, q, geoQ, scopeQ",
                          "请说明查询条件：至少给出 entities、attrs、q、geoQ、scopeQ 之一");
     }
-    return answer_query(c, &query, &render, e);
+    return answer_query(c, &query, order, &render, e);
 }

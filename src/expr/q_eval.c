@@ -50,7 +50,7 @@ static bool compare_string(const struct json *j, const struct q_value *v, int *o
         return false;
     case Q_DATE: *order = strcmp(j->string, v->text); return j->length == 10 && j->string[4] == '-';
     case Q_TIME:
-        if (q_time_parse(j->string, &at)) {
+        if (day_time_parse(j->string, j->length, &at)) {
             *order = compare_times(at, v->at);
             return true;
         }

@@ -234,31 +234,6 @@ static bool is_json_number(const char *s)
     return *s == '\0';
 }
 
-bool q_time_parse(const char *text, int64_t *microseconds)
-{
-    char full[64];
-    instant t;
-    size_t n = strlen(text);
-    if (n < 8 || n > 32 || text[2] != ':') {
-        return false;
-    }
-    int utc = 0;
-    n = (size_t)g_snprintf(full, sizeof full, "1970-01-01T%s", text);
-    if (!instant_parse(full, n, &utc, &t)) {
-        return false;
-    }
-    *microseconds = t;
-    return true;
-}
-
-static bool is_date(const char *text)
-{
-    char full[32];
-    instant t;
-    return strlen(text) == 10 && text[4] == '-' &&
-           instant_parse(full, (size_t)g_snprintf(full, sizeof full, "%sT00:00:00Z", text), NULL, &t);
-}
-
 static bool is_uri(const char *text)
 {
     const char *colon = strchr(text, ':');
@@ -305,9 +280,9 @@ static bool parse_word(struct parser *ps, struct q_value *v, bool is_name)
         *v = (struct q_value){.kind = Q_NUMBER, .number = g_ascii_strtod(w, NULL)};
     } else if (instant_parse(w, strlen(w), NULL, &at)) {
         *v = (struct q_value){.kind = Q_DATE_TIME, .at = at};
-    } else if (is_date(w)) {
+    } else if (day_parse(w, strlen(w), &at)) {
         *v = (struct q_value){.kind = Q_DATE, .text = w};
-    } else if (q_time_parse(w, &at)) {
+    } else if (day_time_parse(w, strlen(w), &at)) {
         *v = (struct q_value){.kind = Q_TIME, .at = at};
     } else if (is_uri(w) || (is_name && *w != '\0' && strpbrk(w, " \"") == NULL)) {
         *v = (struct q_value){.kind = Q_TEXT, .text = w};

@@ -62,6 +62,3 @@ struct q {
     GPtrArray *patterns; /* owned GRegex */
     const char *const *required;
 };
-
-/* Reads "12:30:00[.5]Z" as microseconds of the day; false for anything else. */
-bool q_time_parse(const char *text, int64_t *microseconds);
