@@ -137,8 +137,10 @@ void view_types(struct view *v, void (*each)(void *user, const char *type, int64
  * update that the entity did not have before; the instances in attrs come without createdAt and modifiedAt
  * (which are at). digest and sm3, for entities of type Case or Rule, are the SHA-256 and SM3 of the canonical
  * text of the whole entity after the change. late marks values older than the current ones: for the history
- * only, the entity keeps its newer values. at is the transaction's time in microseconds. Numbers of records
- * (seq) are 1, 2, 3, … without holes. */
+ * only, the entity keeps its newer values. A correction of the history has "op": "history" and is late; it
+ * may have "drop": [{"attribute", "dataset", "from", "to"}], points that go, and "time", the time of those
+ * attrs that have no observedAt (txn_history_change). at is the transaction's time in microseconds. Numbers
+ * of records (seq) are 1, 2, 3, … without holes. */
 uint64_t txn_log(struct txn *t, const char *record, size_t length);
 
 /* A run of records as one commit wrote it; parsed once, shared by all readers, read-only. */
@@ -219,9 +221,60 @@ bool store_history_points(struct store *s, const char *entity, const char *attri
 /* Entities that have history, with id greater than after, at most limit, for temporal queries. */
 bool store_history_entities(struct store *s, struct arena *a, const char *after, int limit, const char ***ids,
                             int *count, struct error *e);
-/* Removes a whole series (attribute NULL: all of the entity). */
+/* Removes a whole series (attribute NULL: all of the entity) by a record of the log, and waits until it is
+ * gone. Not from the writer thread or an HTTP handler. */
 bool store_history_delete(struct store *s, const char *entity, const char *attribute, const char *dataset,
                           struct error *e);
+
+/* The points of a series one after the other, whatever their number: only one chunk of them is in memory. For
+ * exports. The iterator is one thread's. */
+struct history_iterator;
+struct history_iterator *store_history_iterate(struct store *s, const char *entity, const char *attribute,
+                                               const char *dataset, instant from, instant to,
+                                               bool descending);
+/* The next point (its text holds until the next call); false at the end, or with e set on a failure. */
+bool history_iterator_next(struct history_iterator *i, struct history_point *p, struct error *e);
+void history_iterator_free(struct history_iterator *i); /* NULL is fine */
+
+/* What the points of a window come to. All but count is about the points that are numbers. */
+struct history_statistics {
+    int64_t count, numbers;
+    double sum, sumsq, min, max; /* min and max are 0 when numbers is 0 */
+    double first, last;
+    instant first_at, last_at;
+};
+/* Window i is bounds[i] <= at < bounds[i + 1]; bounds has windows + 1 ascending times. Fills out[0 … windows
+ * - 1].
+ */
+bool store_history_statistics(struct store *s, const char *entity, const char *attribute, const char *dataset,
+                              const instant *bounds, int windows, struct history_statistics *out,
+                              struct error *e);
+
+/* A correction. First the points with from <= at < to go (none when from >= to; INT64_MIN and INT64_MAX mean
+ * the whole series), then instance, when there is one, stands as the point of its observedAt or, without one,
+ * of at. */
+struct history_change {
+    const char *entity;
+    const struct json *types;    /* of the entity, for readers of the log; may be NULL */
+    const char *attribute;       /* NULL: of every attribute */
+    const char *dataset;         /* "" the default instance; NULL: of every dataset */
+    instant from, to;            /* what goes */
+    const struct json *instance; /* in stored form, of attribute; NULL: nothing takes its place */
+    instant at;
+    const char *by; /* who; may be NULL */
+};
+/* Writes the correction as a record into the log; it is in force, for all who ask after the commit, in the
+ * order of the log, also when the history is made again from it. Returns the record's seq. */
+uint64_t txn_history_change(struct txn *t, const struct history_change *c);
+
+/* The name of a point (instanceId): made from its series and its time, so it stays the same as long as the
+ * point is there, and is nowhere stored. */
+enum { HISTORY_INSTANCE_ID = 80 };
+char *history_instance_id(const char *entity, const char *attribute, const char *dataset, instant at,
+                          char out[HISTORY_INSTANCE_ID]);
+/* The time in such a name, when it is one of this series; else false. */
+bool history_instance_at(const char *id, const char *entity, const char *attribute, const char *dataset,
+                         instant *at);
 
 /* ---- the data directory as a whole ---- */
 
