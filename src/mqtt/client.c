@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client's thread: connects, reads and writes, keeps the connection alive, connects again. */
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -114,12 +109,10 @@ static void tell(struct mqtt_client *c, bool connected, const char *reason)
 
 static void close_connection(struct mqtt_client *c)
 {
-    if (c->fd >= 0) {
-        close(c->fd);
-        c->fd = -1;
-    }
+    transport_close(&c->transport);
     g_mutex_lock(&c->lock);
     c->connected = false;
+    g_strlcpy(c->trouble, c->reason, sizeof c->trouble);
     c->generation++; /* acknowledgements that come from now on are dropped */
     g_byte_array_set_size(c->out, 0);
     g_cond_broadcast(&c->changed);
@@ -131,69 +124,22 @@ static void close_connection(struct mqtt_client *c)
 
 /* ---- the connection begins ---- */
 
-static bool wait_connected(struct mqtt_client *c)
+static bool stop_opening(void *user)
 {
-    gint64 deadline = g_get_monotonic_time() + HANDSHAKE_S * G_TIME_SPAN_SECOND;
-    struct pollfd fd = {.fd = c->fd, .events = POLLOUT};
-    int failure = 0;
-    socklen_t size = sizeof failure;
-    while (poll(&fd, 1, 100) <= 0) {
-        if (is_stopping(c) || g_get_monotonic_time() > deadline) {
-            return fail(c, "no answer from %s:%d", c->options.host, c->options.port);
-        }
-    }
-    getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &failure, &size);
-    return failure == 0 || fail(c, "%s:%d: %s", c->options.host, c->options.port, g_strerror(failure));
-}
-
-static bool connect_to(struct mqtt_client *c, const struct addrinfo *at)
-{
-    int one = 1;
-    c->fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (c->fd < 0) {
-        return fail(c, "no socket: %s", g_strerror(errno));
-    }
-    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(c->fd, at->ai_addr, at->ai_addrlen) == 0) {
-        return true;
-    }
-    if (errno != EINPROGRESS) {
-        return fail(c, "%s:%d: %s", c->options.host, c->options.port, g_strerror(errno));
-    }
-    return wait_connected(c);
-}
-
-static bool dial(struct mqtt_client *c)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    g_autofree char *service = g_strdup_printf("%d", c->options.port);
-    int failure = getaddrinfo(c->options.host, service, &hints, &found);
-    if (failure != 0) {
-        return fail(c, "%s: %s", c->options.host, gai_strerror(failure));
-    }
-    bool ok = false;
-    for (const struct addrinfo *at = found; at != NULL && !ok; at = at->ai_next) {
-        if (c->fd >= 0) {
-            close(c->fd);
-            c->fd = -1;
-        }
-        ok = connect_to(c, at);
-    }
-    freeaddrinfo(found);
-    return ok;
+    return is_stopping(user);
 }
 
 static bool open_connection(struct mqtt_client *c)
 {
-    if (!dial(c)) {
-        return false;
+    const struct mqtt_options *o = &c->options;
+    if (!transport_open(&c->transport, o->host, o->port, o->tls, stop_opening, c)) {
+        return fail(c, "%s:%d: %s", o->host, o->port, c->transport.reason);
     }
     c->begun = c->last_sent = c->last_received = g_get_monotonic_time();
     c->pinged = 0;
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&c->lock);
-    packet_put_connect(c->out, c->options.client_id, c->options.user_name, c->options.password,
-                       c->options.clean_session, c->options.keep_alive_s);
+    packet_put_connect(o->version, c->out, o->client_id, o->user_name, o->password, o->clean_session,
+                       o->session_s, o->keep_alive_s);
     return true;
 }
 
@@ -203,7 +149,8 @@ static void session_opened(struct mqtt_client *c)
     counter_add(&mqtt_counters[MQTT_CONNECTIONS], 1);
     g_mutex_lock(&c->lock);
     c->connected = true;
-    publish_again(c);
+    c->trouble[0] = '\0';
+    publish_again(c, c->session_kept);
     g_cond_broadcast(&c->changed);
     g_mutex_unlock(&c->lock);
     tell(c, true, "");
@@ -214,21 +161,28 @@ static void session_opened(struct mqtt_client *c)
 static bool on_connack(struct mqtt_client *c, const struct packet *p)
 {
     static const char *const reasons[] = {"",
-                                          "it does not speak MQTT 3.1.1",
+                                          "it does not speak this version of MQTT",
                                           "it refuses the client id",
                                           "it is not available",
                                           "wrong user name or password",
                                           "this client is not authorised"};
-    if (p->code != 0) {
-        return fail(c, "the broker refuses: %s",
-                    p->code < G_N_ELEMENTS(reasons) ? reasons[p->code] : "unknown reason");
+    if (p->code >= G_N_ELEMENTS(reasons)) {
+        return fail(c, "the broker refuses: %s", packet_reason(p->code));
     }
+    if (p->code != 0) {
+        return fail(c, "the broker refuses: %s", reasons[p->code]);
+    }
+    g_mutex_lock(&c->lock);
+    c->window = MIN(p->receive_maximum, MAX_IN_FLIGHT);
+    c->qos_maximum = p->qos_maximum;
+    g_mutex_unlock(&c->lock);
+    c->session_kept = p->session;
     if (c->options.topics == NULL || c->options.topics[0] == NULL) {
         session_opened(c);
         return true;
     }
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&c->lock);
-    packet_put_subscribe(c->out, SUBSCRIBE_ID, c->options.topics);
+    packet_put_subscribe(c->options.version, c->out, SUBSCRIBE_ID, c->options.topics);
     return true;
 }
 
@@ -306,10 +260,13 @@ static bool on_packet(struct mqtt_client *c, const struct packet *p)
     switch (p->type) {
     case PACKET_PUBLISH: on_publish(c, p); return true;
     case PACKET_PUBACK:
+    case PACKET_PUBREC:
+    case PACKET_PUBCOMP:
         g_mutex_lock(&c->lock);
-        publish_acknowledged(c, p->id);
+        publish_receipt(c, p);
         g_mutex_unlock(&c->lock);
         return true;
+    case PACKET_DISCONNECT: return fail(c, "the broker ends the connection: %s", packet_reason(p->code));
     case PACKET_CONNACK: return c->session_open ? fail(c, "a second CONNACK") : on_connack(c, p);
     case PACKET_SUBACK: return c->session_open ? fail(c, "a second SUBACK") : on_suback(c, p);
     case PACKET_PINGRESP: c->pinged = 0; return true;
@@ -337,7 +294,7 @@ static bool take_packets(struct mqtt_client *c)
         size_t skipped = MIN(c->skip, c->used - at);
         c->skip -= skipped;
         at += skipped;
-        enum packet_result result = packet_parse(c->in + at, c->used - at, &p);
+        enum packet_result result = packet_parse(c->options.version, c->in + at, c->used - at, &p);
         if (result == PACKET_INCOMPLETE) {
             break;
         }
@@ -362,15 +319,17 @@ static bool take_packets(struct mqtt_client *c)
 
 /* ---- reading and writing ---- */
 
+/* The transport has said why. */
+static bool broken(struct mqtt_client *c)
+{
+    return fail(c, "%s:%d: %s", c->options.host, c->options.port, c->transport.reason);
+}
+
 static bool read_some(struct mqtt_client *c)
 {
-    ssize_t n = recv(c->fd, c->in + c->used, c->capacity - c->used, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return true;
-    }
+    ssize_t n = transport_read(&c->transport, c->in + c->used, c->capacity - c->used);
     if (n <= 0) {
-        return fail(c, "%s:%d: %s", c->options.host, c->options.port,
-                    n == 0 ? "the broker closed the connection" : g_strerror(errno));
+        return n == 0 || broken(c);
     }
     c->used += (size_t)n;
     c->last_received = g_get_monotonic_time();
@@ -403,13 +362,9 @@ static bool write_some(struct mqtt_client *c)
 {
     take_out(c);
     while (c->sent < c->sending->len) {
-        ssize_t n = send(c->fd, c->sending->data + c->sent, c->sending->len - c->sent, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return errno == EAGAIN ||
-                   fail(c, "%s:%d: %s", c->options.host, c->options.port, g_strerror(errno));
+        ssize_t n = transport_write(&c->transport, c->sending->data + c->sent, c->sending->len - c->sent);
+        if (n <= 0) {
+            return n == 0 || broken(c);
         }
         c->sent += (size_t)n;
         c->last_sent = g_get_monotonic_time();
@@ -451,15 +406,16 @@ static bool wait_and_read(struct mqtt_client *c)
     g_mutex_unlock(&c->lock);
     bool writing = c->sent < c->sending->len;
     short events = (short)((paused ? 0 : POLLIN) | (writing ? POLLOUT : 0));
-    struct pollfd fds[] = {{.fd = c->fd, .events = events}, {.fd = c->wake_fd, .events = POLLIN}};
-    poll(fds, 2, 500);
+    struct pollfd fds[] = {{.fd = c->transport.fd, .events = events}, {.fd = c->wake_fd, .events = POLLIN}};
+    bool pending = !paused && transport_pending(&c->transport);
+    poll(fds, 2, pending ? 0 : 500);
     if (fds[1].revents != 0) {
         eventfd_t n;
         g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&c->lock);
         eventfd_read(c->wake_fd, &n);
         c->woken = false;
     }
-    bool readable = fds[0].revents & POLLIN || (fds[0].revents & (POLLHUP | POLLERR));
+    bool readable = pending || fds[0].revents & POLLIN || (fds[0].revents & (POLLHUP | POLLERR));
     return (!readable || read_some(c)) && keep_alive(c, paused);
 }
 
@@ -470,7 +426,7 @@ static void say_farewell(struct mqtt_client *c)
     packet_put_empty(c->out, PACKET_DISCONNECT);
     g_mutex_unlock(&c->lock);
     while (write_some(c) && c->sent < c->sending->len && g_get_monotonic_time() < deadline) {
-        struct pollfd fd = {.fd = c->fd, .events = POLLOUT};
+        struct pollfd fd = {.fd = c->transport.fd, .events = POLLOUT};
         poll(&fd, 1, 50);
     }
 }
@@ -542,7 +498,7 @@ struct mqtt_client *mqtt_client_new(const struct mqtt_options *options)
     g_cond_init(&c->changed);
     publish_init(c);
     c->generation = 1;
-    c->fd = -1;
+    c->transport.fd = -1;
     c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     c->out = g_byte_array_new();
     c->sending = g_byte_array_new();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An MQTT 3.1.1 client whose acknowledgements wait for their owner: what is acknowledged has been committed.
- */
+/* An MQTT client (3.1.1 and 5.0) whose acknowledgements wait for their owner: what is acknowledged has been
+ * committed. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,6 +10,8 @@
 #include "base/error.h"
 
 struct mqtt_client;
+
+enum mqtt_version { MQTT_3_1_1, MQTT_5 };
 
 /* A message as it came; pointers hold during the callback only. */
 struct mqtt_message {
@@ -23,12 +25,15 @@ struct mqtt_message {
 };
 
 struct mqtt_options {
+    enum mqtt_version version;
+    bool tls; /* the broker must have a certificate that the system trusts (or SSL_CERT_FILE) */
     const char *host;
     int port;
     const char *client_id; /* required for a persistent session */
     const char *user_name; /* or NULL */
     const char *password;
     bool clean_session;
+    uint32_t session_s;        /* 5.0: how long the broker keeps the session after the connection has ended */
     int keep_alive_s;          /* 0 = 30 */
     const char *const *topics; /* filters to subscribe to at QoS 1, NULL-terminated; may be NULL */
     /* All callbacks come on the client's own thread. */
@@ -56,11 +61,16 @@ void mqtt_ack(struct mqtt_client *c, const uint64_t *tokens, int count);
 /* Stops reading from the socket (back-pressure), or goes on. */
 void mqtt_pause(struct mqtt_client *c, bool pause);
 
-/* Sends a message; blocks while limit (1,000) unacknowledged QoS 1 messages are out or while not connected,
- * at most timeout_ms. A QoS 1 message that was not acknowledged is sent again after a reconnect. */
+/* Sends a message at QoS 0, 1 or 2; blocks while limit (1,000, or what the broker says) unacknowledged
+ * messages above QoS 0 are out or while not connected, at most timeout_ms. One that was not acknowledged is
+ * sent again after a reconnect. */
 bool mqtt_publish(struct mqtt_client *c, const char *topic, const char *payload, size_t length, int qos,
                   bool retain, int timeout_ms, struct error *e);
-/* Waits until all QoS 1 messages published so far are acknowledged. */
+/* The same, and waits until the broker has answered for this message (QoS 1: PUBACK, QoS 2: PUBCOMP). False
+ * when it refused it or did not answer in time. */
+bool mqtt_deliver(struct mqtt_client *c, const char *topic, const char *payload, size_t length, int qos,
+                  bool retain, int timeout_ms, struct error *e);
+/* Waits until all messages above QoS 0 published so far are acknowledged. */
 bool mqtt_flush(struct mqtt_client *c, int timeout_ms, struct error *e);
 bool mqtt_connected(struct mqtt_client *c);
 

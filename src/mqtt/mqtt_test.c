@@ -376,10 +376,10 @@ static void large_packets_are_skipped(void)
     peer_accept(&p, true);
     g_autoptr(GByteArray) bytes = g_byte_array_new();
     g_autofree char *huge = g_malloc0(LIMIT_MQTT_PACKET * 3);
-    packet_put_publish(bytes, "t/huge", huge, LIMIT_MQTT_PACKET * 3, 1, false, 6);
-    packet_put_publish(bytes, "t/largest", huge, LIMIT_MQTT_PACKET - 13, 1, false, 7);
-    packet_put_publish(bytes, "t/\xff\xfe", "not UTF-8", 9, 1, false, 8);
-    packet_put_publish(bytes, "t/after", "after", 5, 1, false, 9);
+    packet_put_publish(MQTT_3_1_1, bytes, "t/huge", huge, LIMIT_MQTT_PACKET * 3, 1, false, 6);
+    packet_put_publish(MQTT_3_1_1, bytes, "t/largest", huge, LIMIT_MQTT_PACKET - 13, 1, false, 7);
+    packet_put_publish(MQTT_3_1_1, bytes, "t/\xff\xfe", "not UTF-8", 9, 1, false, 8);
+    packet_put_publish(MQTT_3_1_1, bytes, "t/after", "after", 5, 1, false, 9);
     peer_send(&p, bytes->data, bytes->len);
     inbox_wait(&in, 2, true);
     g_assert_true(inbox_has(&in, "after"));
@@ -401,7 +401,8 @@ static void *send_many(void *user)
     g_autoptr(GByteArray) bytes = g_byte_array_new();
     const char *payload = "{\"pm25\": 12.5, \"ts\": \"2026-03-01T08:00:00+08:00\"}";
     for (int i = 0; i < 10000; i++) {
-        packet_put_publish(bytes, "t/many/sensor", payload, strlen(payload), 1, false, (uint16_t)(i + 1));
+        packet_put_publish(MQTT_3_1_1, bytes, "t/many/sensor", payload, strlen(payload), 1, false,
+                           (uint16_t)(i + 1));
     }
     for (int i = 0; i < MANY; i += 10000) {
         peer_send(p, bytes->data, bytes->len);

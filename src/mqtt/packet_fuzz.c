@@ -18,10 +18,10 @@ static void check_publish(const struct packet *p, const uint8_t *data, size_t si
     mqtt_topic_matches(filter, topic);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void parse_all(enum mqtt_version version, const uint8_t *data, size_t size)
 {
     struct packet p;
-    while (packet_parse(data, size, &p) == PACKET_OK) {
+    while (packet_parse(version, data, size, &p) == PACKET_OK) {
         g_assert(p.size >= 2 && p.size <= size);
         if (p.type == PACKET_PUBLISH) {
             check_publish(&p, data, size);
@@ -29,5 +29,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         data += p.size;
         size -= p.size;
     }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    parse_all(MQTT_3_1_1, data, size);
+    parse_all(MQTT_5, data, size);
     return 0;
 }
