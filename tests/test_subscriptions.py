@@ -328,7 +328,6 @@ def test_mistakes_are_named(hub, change):
 
 @pytest.mark.parametrize("change", [
     {"csf": "a==1"}, {"notification": {"endpoint": {"uri": "http://x/"}, "showChanges": True}},
-    {"notification": {"endpoint": {"uri": "mqtt://x/y", "notifierInfo": [{"key": "MQTT-QoS", "value": "2"}]}}},
 ])
 def test_what_is_not_supported_is_said(hub, change):
     good = {"type": "Subscription", "entities": [{"type": "Sensor"}], "notification": {"endpoint": {"uri": "http://x/"}}}

@@ -7,7 +7,7 @@
 
 #define CONTEXT_RELATION "http://www.w3.org/ns/json-ld#context"
 
-enum { MQTT_THREADS = 8, MAX_BROKERS = 64 };
+enum { MQTT_THREADS = 8, MAX_BROKERS = 64, SESSION_S = 300 };
 
 /* A message on its way. */
 struct sending {
@@ -20,7 +20,7 @@ struct sending {
 static struct {
     GThreadPool *pool;
     GMutex lock;         /* of brokers */
-    GHashTable *brokers; /* "host port user password" → struct mqtt_client */
+    GHashTable *brokers; /* "host port tls version user password" → struct mqtt_client */
 } mqtt;
 
 static void finish(struct sending *x, bool ok, const char *reason)
@@ -68,19 +68,23 @@ static GPtrArray *http_headers(const struct subscription *s)
 /* The client of a broker, connected or connecting; NULL when there are too many brokers. */
 static struct mqtt_client *broker(const struct subscription_endpoint *p)
 {
-    g_autofree char *key = g_strdup_printf("%s %d %s %s", p->host, p->port, p->user != NULL ? p->user : "",
-                                           p->password != NULL ? p->password : "");
+    g_autofree char *key =
+        g_strdup_printf("%s %d %d %d %s %s", p->host, p->port, p->tls, p->mqtt_3_1_1,
+                        p->user != NULL ? p->user : "", p->password != NULL ? p->password : "");
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&mqtt.lock);
     struct mqtt_client *client = g_hash_table_lookup(mqtt.brokers, key);
     if (client == NULL && g_hash_table_size(mqtt.brokers) < MAX_BROKERS) {
         g_autofree char *uuid = g_uuid_string_random();
         g_autofree char *id = g_strdup_printf("zhongshu-%.8s", uuid);
-        struct mqtt_options o = {.host = p->host,
+        struct mqtt_options o = {.version = p->mqtt_3_1_1 ? MQTT_3_1_1 : MQTT_5,
+                                 .tls = p->tls,
+                                 .host = p->host,
                                  .port = p->port,
                                  .client_id = id,
                                  .user_name = p->user,
                                  .password = p->password,
-                                 .clean_session = true};
+                                 .clean_session = p->mqtt_3_1_1,
+                                 .session_s = SESSION_S};
         client = mqtt_client_new(&o);
         g_hash_table_insert(mqtt.brokers, g_steal_pointer(&key), client);
     }
@@ -98,8 +102,7 @@ static void mqtt_send(void *data, void *unused)
         return;
     }
     bool ok =
-        mqtt_publish(client, p->topic, x->message->str, x->message->len, p->qos, false, p->timeout_ms, &e) &&
-        (p->qos == 0 || mqtt_flush(client, p->timeout_ms, &e));
+        mqtt_deliver(client, p->topic, x->message->str, x->message->len, p->qos, false, p->timeout_ms, &e);
     finish(x, ok, ok ? NULL : e.en);
 }
 

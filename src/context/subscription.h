@@ -30,9 +30,10 @@ struct subscription_endpoint {
     const char *const *receiver; /* pairs of name and value, NULL-terminated */
     int timeout_ms;
     int cooldown_ms;
-    /* of mqtt://user:password@host:port/topic */
+    /* of mqtt[s]://user:password@host:port/topic */
     const char *host, *user, *password, *topic;
     int port, qos;
+    bool tls, mqtt_3_1_1;
 };
 
 /* What a client wrote, compiled; does not change. One thread at a time may use query. */

@@ -369,30 +369,42 @@ static const char *pair_value(const char *const *pairs, const char *name)
     return NULL;
 }
 
+/* What notifierInfo says of the connection to an MQTT broker (table 7.2-1). */
+static bool read_mqtt_info(struct subscription_endpoint *p, const char *const *info, struct error *e)
+{
+    const char *qos = pair_value(info, "MQTT-QoS");
+    const char *version = pair_value(info, "MQTT-Version");
+    if (qos != NULL && (strlen(qos) != 1 || *qos < '0' || *qos > '2')) {
+        return refuse(e, "notifierInfo: MQTT-QoS is \"0\", \"1\" or \"2\", not \"%.20s\"",
+                      "notifierInfo：MQTT-QoS 应为 \"0\"、\"1\" 或 \"2\"，而不是“%.20s”", qos);
+    }
+    if (version != NULL && strcmp(version, "mqtt3.1.1") != 0 && strcmp(version, "mqtt5.0") != 0) {
+        return refuse(e, "notifierInfo: MQTT-Version is \"mqtt3.1.1\" or \"mqtt5.0\", not \"%.20s\"",
+                      "notifierInfo：MQTT-Version 应为 \"mqtt3.1.1\" 或 \"mqtt5.0\"，而不是“%.20s”", version);
+    }
+    p->qos = qos != NULL ? *qos - '0' : 0;
+    p->mqtt_3_1_1 = version != NULL && strcmp(version, "mqtt3.1.1") == 0;
+    return true;
+}
+
 static bool read_mqtt(struct subscription *s, const struct json *endpoint, struct error *e)
 {
     struct subscription_endpoint *p = &s->endpoint;
     const char *const *info;
     g_autoptr(GUri) uri = g_uri_parse(p->uri, G_URI_FLAGS_HAS_PASSWORD, NULL);
-    if (uri == NULL || g_uri_get_host(uri) == NULL || strlen(g_uri_get_path(uri)) < 2 ||
-        strpbrk(g_uri_get_path(uri), "+#") != NULL) {
-        return refuse(e, "An MQTT endpoint is mqtt://[user:password@]host[:port]/topic, without wildcards",
-                      "MQTT 端点应为 mqtt://[user:password@]host[:port]/topic，且不含通配符");
+    if (uri == NULL || g_uri_get_host(uri) == NULL || *g_uri_get_host(uri) == '\0' ||
+        strlen(g_uri_get_path(uri)) < 2 || strpbrk(g_uri_get_path(uri), "+#") != NULL) {
+        return refuse(e, "An MQTT endpoint is mqtt[s]://[user:password@]host[:port]/topic, without wildcards",
+                      "MQTT 端点应为 mqtt[s]://[user:password@]host[:port]/topic，且不含通配符");
     }
-    if (!read_pairs(s, json_get(endpoint, "notifierInfo"), "notifierInfo", &info, e)) {
+    if (!read_pairs(s, json_get(endpoint, "notifierInfo"), "notifierInfo", &info, e) ||
+        !read_mqtt_info(p, info, e)) {
         return false;
     }
-    const char *qos = pair_value(info, "MQTT-QoS");
-    const char *version = pair_value(info, "MQTT-Version");
-    if ((qos != NULL && strcmp(qos, "0") != 0 && strcmp(qos, "1") != 0) ||
-        (version != NULL && strcmp(version, "mqtt3.1.1") != 0)) {
-        return error_set(e, ERROR_NOT_SUPPORTED, "Notifications go out by MQTT 3.1.1 at QoS 0 or 1",
-                         "通知以 MQTT 3.1.1、QoS 0 或 1 发送");
-    }
     p->mqtt = true;
-    p->qos = qos != NULL ? *qos - '0' : 0;
+    p->tls = strcmp(g_uri_get_scheme(uri), "mqtts") == 0;
     p->host = arena_strdup(s->a, g_uri_get_host(uri));
-    p->port = g_uri_get_port(uri) > 0 ? g_uri_get_port(uri) : 1883;
+    p->port = g_uri_get_port(uri) > 0 ? g_uri_get_port(uri) : p->tls ? 8883 : 1883;
     p->topic = arena_strdup(s->a, g_uri_get_path(uri) + 1);
     p->user = g_uri_get_user(uri) != NULL ? arena_strdup(s->a, g_uri_get_user(uri)) : NULL;
     p->password = g_uri_get_password(uri) != NULL ? arena_strdup(s->a, g_uri_get_password(uri)) : NULL;
@@ -403,7 +415,7 @@ static bool read_uri(struct subscription *s, const struct json *endpoint, struct
 {
     const char *uri = json_get_string(endpoint, "uri");
     s->endpoint.uri = uri;
-    if (uri != NULL && g_str_has_prefix(uri, "mqtt://")) {
+    if (uri != NULL && (g_str_has_prefix(uri, "mqtt://") || g_str_has_prefix(uri, "mqtts://"))) {
         return read_mqtt(s, endpoint, e);
     }
     g_autoptr(GUri) parsed =
@@ -411,8 +423,8 @@ static bool read_uri(struct subscription *s, const struct json *endpoint, struct
     bool http = parsed != NULL && (strcmp(g_uri_get_scheme(parsed), "http") == 0 ||
                                    strcmp(g_uri_get_scheme(parsed), "https") == 0);
     return (http && g_uri_get_host(parsed) != NULL && *g_uri_get_host(parsed) != '\0') ||
-           refuse(e, "notification.endpoint.uri must be http://…, https://… or mqtt://…",
-                  "notification.endpoint.uri 必须是 http://…、https://… 或 mqtt://…");
+           refuse(e, "notification.endpoint.uri must be http[s]://… or mqtt[s]://…",
+                  "notification.endpoint.uri 必须是 http[s]://… 或 mqtt[s]://…");
 }
 
 static bool read_milliseconds(const struct json *endpoint, const char *name, int otherwise, int most,
