@@ -42,6 +42,9 @@ struct http_options {
      * and whether permission is theirs. Returns false with e set to refuse. NULL = all are let in. */
     bool (*authorise)(struct request *r, const struct route *route, void *user, struct error *e);
     void *user;
+    int64_t
+        memory; /* bytes of bodies and replies that all clients together may hold; 0 = LIMIT_REQUEST_MEMORY */
+    int reply_seconds;      /* a client's time to take each 2 MiB of a reply; 0 = LIMIT_REPLY_SECONDS */
     const char *web_dir;    /* the built front end, served at / with index.html for unknown paths that accept
                                HTML; NULL = none */
     const char *upload_dir; /* where the files of ROUTE_UPLOAD are kept, best on the disk that they are

@@ -91,6 +91,14 @@ static void reply_owned(struct request *r, int status, const char *content_type,
             reply_header(r, "Vary", "Accept-Encoding");
         }
     }
+    struct error e = {0};
+    if (!budget_take(r, length, &e)) {
+        g_free(text);
+        r->fields = NULL;
+        reply_error(r, &e);
+        return;
+    }
+    budget_expect(r, length);
     counter_add(&http_counters[HTTP_BYTES_OUT], (int64_t)length);
     reply_response(r, status, content_type,
                    MHD_create_response_from_buffer_with_free_callback(length, text, g_free));

@@ -17,6 +17,8 @@ enum http_counter {
     HTTP_BYTES_OUT,
     HTTP_STREAMS,
     HTTP_ACTIVE,
+    HTTP_HELD,
+    HTTP_CUT_OFF,
     HTTP_COUNTERS
 };
 extern struct counter http_counters[HTTP_COUNTERS];
@@ -31,12 +33,15 @@ struct http_server {
     int stopping;  /* atomic */
     int active;    /* atomic: requests begun and not yet completed */
     int suspended; /* atomic: requests that another thread has */
-    GMutex lock;   /* of drained, streams */
+    GMutex lock;   /* of drained, streams, sending */
     GCond drained;
     GHashTable *streams; /* id → struct stream */
     uint64_t last_stream;
     GThread *watcher; /* sees when the client of a sleeping stream goes away */
     int watch_fd, watch_stop_fd;
+    int64_t memory, held; /* bytes of bodies and replies: allowed, and now (atomic) */
+    int reply_seconds;
+    GQueue sending; /* requests whose larger reply is on its way */
 };
 
 /* Life of a request: BEGUN (its line is known) → RECEIVING (headers known, the body comes) → HANDLED (the
@@ -73,6 +78,9 @@ struct request {
     struct MHD_Response *response;
     int status;
     struct stream *stream;
+    int64_t held;     /* its part of the server's */
+    int64_t deadline; /* monotonic, µs: its client is cut off; 0 = not in sending */
+    GList link;       /* in sending */
 };
 
 bool request_accepts_gzip(struct request *r);
@@ -91,6 +99,21 @@ void reply_response(struct request *r, int status, const char *content_type, str
 
 /* Hands the reply made so far to libmicrohttpd. */
 enum MHD_Result reply_queue(struct request *r);
+
+/* The connection's socket. */
+int request_socket(struct request *r);
+
+/* ---- budget.c ---- */
+void budget_init(struct http_server *s);
+/* Counts bytes of a body or a reply as the request's; false with ERROR_TOO_MANY_REQUESTS when all clients
+ * together hold too many. */
+bool budget_take(struct request *r, size_t bytes, struct error *e);
+/* A reply of so many bytes is ready: its client has a time to take it. */
+void budget_expect(struct request *r, size_t bytes);
+/* The request ends. */
+void budget_return(struct request *r);
+/* Cuts off the clients whose time is up; called about once a second. */
+void budget_cut_off(struct http_server *s);
 
 void stream_start_watcher(struct http_server *s);
 void stream_end_all(struct http_server *s);

@@ -38,6 +38,11 @@ struct counter http_counters[HTTP_COUNTERS] = {
     [HTTP_STREAMS] = {"zhongshu_http_streams", COUNTER_GAUGE, "Live streams open", "打开的实时推送连接数"},
     [HTTP_ACTIVE] = {"zhongshu_http_active_requests", COUNTER_GAUGE, "Requests under way",
                      "正在处理的请求数"},
+    [HTTP_HELD] = {"zhongshu_http_held_bytes", COUNTER_GAUGE, "Memory of larger bodies and replies under way",
+                   "收发中的较大内容占用的内存"},
+    [HTTP_CUT_OFF] = {"zhongshu_http_cut_off_total", COUNTER_COUNTER,
+                      "Clients cut off because they took their reply too slowly",
+                      "因接收过慢而被断开的客户端数"},
 };
 
 struct http_server *http_server_new(void)
@@ -192,7 +197,11 @@ static enum MHD_Result on_head(struct request *r, const char *method)
 static void keep_in_memory(struct request *r, const char *data, size_t n)
 {
     if (r->length + n + 1 > r->room) {
-        r->room = MAX(r->room * 2, r->length + n + 1);
+        size_t room = MAX(r->room * 2, r->length + n + 1);
+        if (!budget_take(r, room - r->room, &r->refusal)) {
+            return;
+        }
+        r->room = room;
         r->body = g_realloc(r->body, r->room);
     }
     memcpy(r->body + r->length, data, n);
@@ -278,6 +287,7 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
 
 static void request_free(struct request *r)
 {
+    budget_return(r);
     if (r->free_user != NULL) {
         r->free_user(r->user);
     }
@@ -436,6 +446,7 @@ bool http_server_start(struct http_server *s, const struct http_options *options
     }
     s->options = *options;
     s->web_dir = g_strdup(options->web_dir);
+    budget_init(s);
     s->upload_dir = g_strdup(options->upload_dir);
     if (s->upload_dir != NULL) {
         g_mkdir_with_parents(s->upload_dir, 0700);

@@ -9,7 +9,7 @@
 #include "base/limits.h"
 #include "http/request.h"
 
-enum { STREAM_BLOCK = 16 << 10 };
+enum { STREAM_BLOCK = 16 << 10, SWEEP_MS = 1000 };
 
 struct stream {
     uint64_t id;
@@ -95,7 +95,7 @@ static bool enlist(struct http_server *server, struct stream *s)
     return true;
 }
 
-static int socket_of(struct request *r)
+int request_socket(struct request *r)
 {
     return MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 }
@@ -117,7 +117,7 @@ struct stream *reply_stream(struct request *r, const char *content_type,
     reply_response(r, 200, content_type,
                    MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_room, s, NULL));
     struct epoll_event watch = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.u64 = s->id};
-    epoll_ctl(r->server->watch_fd, EPOLL_CTL_ADD, socket_of(r), &watch);
+    epoll_ctl(r->server->watch_fd, EPOLL_CTL_ADD, request_socket(r), &watch);
     return s;
 }
 
@@ -131,7 +131,7 @@ void stream_finish(struct request *r)
     g_hash_table_remove(r->server->streams, &s->id);
     counter_set(&http_counters[HTTP_STREAMS], g_hash_table_size(r->server->streams));
     g_mutex_unlock(&r->server->lock);
-    epoll_ctl(r->server->watch_fd, EPOLL_CTL_DEL, socket_of(r), NULL);
+    epoll_ctl(r->server->watch_fd, EPOLL_CTL_DEL, request_socket(r), NULL);
     if (s->closed != NULL) {
         s->closed(s->user);
     }
@@ -150,7 +150,7 @@ void stream_end_all(struct http_server *server)
     }
 }
 
-/* ---- clients that go away while their stream sleeps ---- */
+/* ---- clients that go away while their stream sleeps, or take their reply too slowly ---- */
 
 static void client_gone(struct http_server *server, uint64_t id)
 {
@@ -166,7 +166,8 @@ static void *watch(void *user)
     struct http_server *server = user;
     struct epoll_event events[64];
     for (;;) {
-        int n = epoll_wait(server->watch_fd, events, G_N_ELEMENTS(events), -1);
+        int n = epoll_wait(server->watch_fd, events, G_N_ELEMENTS(events), SWEEP_MS);
+        budget_cut_off(server);
         for (int i = 0; i < n; i++) {
             if (events[i].data.u64 == 0) {
                 return NULL; /* the number of watch_stop_fd */

@@ -52,7 +52,12 @@ static void get_health(struct request *r)
 {
     struct arena *a = request_arena(r);
     struct json *o = json_object(a);
-    json_add(o, "status", json_string(a, "ok"));
+    struct error trouble = {0};
+    bool writes = store_takes_writes(hub->store, &trouble);
+    json_add(o, "status", json_string(a, writes ? "ok" : "readOnly"));
+    if (!writes) {
+        json_add(o, "detail", json_string(a, request_chinese(r) ? trouble.zh : trouble.en));
+    }
     json_add(o, "version", json_string(a, ZHONGSHU_VERSION));
     json_add(o, "logEnd", json_int(a, (int64_t)store_log_end(hub->store)));
     struct readers readers = {.a = a, .object = json_add(o, "readers", json_object(a))};

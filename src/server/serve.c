@@ -112,6 +112,8 @@ static bool start_http(struct server *s, struct error *e)
     struct http_options o = {.listen = s->settings.listen,
                              .upload_dir = uploads,
                              .threads = s->settings.threads,
+                             .memory = (int64_t)s->settings.request_memory << 20,
+                             .reply_seconds = s->settings.reply_seconds,
                              .authorise = identity_authorise,
                              .user = h->identity,
                              .web_dir =
@@ -122,7 +124,8 @@ static bool start_http(struct server *s, struct error *e)
 static bool start(struct server *s, struct error *e)
 {
     struct hub *h = &s->hub;
-    struct store_options options = {.fsync_delay_us = s->settings.fsync_delay_us};
+    struct store_options options = {.fsync_delay_us = s->settings.fsync_delay_us,
+                                    .write_queue = s->settings.write_queue};
     if (!check_settings(&s->settings, e) || !read_broker(s, e)) {
         return false;
     }

@@ -36,6 +36,12 @@ static const struct setting {
     {"log-level", TEXT, offsetof(struct settings, log_level), "LEVEL", "info",
      "debug, info, warning or error"},
     {"threads", NUMBER, offsetof(struct settings, threads), "N", "0", "HTTP threads; 0 is one a core"},
+    {"write-queue", NUMBER, offsetof(struct settings, write_queue), "N", "0",
+     "writes that may wait before more are answered 429; 0 is 4096"},
+    {"request-memory", NUMBER, offsetof(struct settings, request_memory), "MIB", "0",
+     "memory for the bodies and replies of all clients together; 0 is 512"},
+    {"reply-seconds", NUMBER, offsetof(struct settings, reply_seconds), "SECONDS", "0",
+     "time for a client to take 2 MiB of a reply; 0 is 30"},
     {"fsync-delay", NUMBER, offsetof(struct settings, fsync_delay_us), "MICROSECONDS", "0",
      "test aid: makes each commit as slow as a slow disk"},
 };

@@ -19,6 +19,9 @@ struct settings {
     char *origin;
     char *log_level;
     int threads;
+    int write_queue;
+    int request_memory; /* MiB */
+    int reply_seconds;
     int fsync_delay_us;
 };
 

@@ -21,6 +21,7 @@ struct store_options {
     bool read_only;      /* for verify and export: no writer, no history reader, no lock */
     int commit_delay_us; /* how long a commit waits for company; 0 = commit what is there */
     int fsync_delay_us;  /* test aid: sleep in each commit as a slow disk would */
+    int write_queue;     /* jobs that may wait; 0 = LIMIT_WRITE_QUEUE */
     int64_t log_keep;    /* change records kept for late readers beyond the slowest cursor; 0 = 1,000,000 */
 };
 
@@ -72,13 +73,17 @@ struct store_job {
     struct error failure;
     bool failed;
 };
-/* Queues the job. False with ERROR_TOO_MANY_REQUESTS when LIMIT_WRITE_QUEUE jobs wait, ERROR_STORAGE_FULL or
- * ERROR_UNAVAILABLE when the store takes no writes now; done is then not called. */
+/* Queues the job. False with ERROR_TOO_MANY_REQUESTS when options.write_queue jobs wait, ERROR_STORAGE_FULL
+ * or ERROR_UNAVAILABLE when the store takes no writes now; done is then not called. */
 bool store_submit(struct store *s, struct store_job *job, struct error *e);
 /* Submits and waits; true when durable. job->done is not called. Waits for room instead of
  * ERROR_TOO_MANY_REQUESTS. Not from an HTTP handler (suspend the request instead) and not from the writer
  * thread. */
 bool store_run(struct store *s, struct store_job *job, struct error *e);
+
+/* False with the reason in e after a write that the disk refused, until one succeeds; reads go on meanwhile.
+ */
+bool store_takes_writes(struct store *s, struct error *e);
 
 /* ---- entities ---- */
 

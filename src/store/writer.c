@@ -9,7 +9,7 @@
 #include "store/private.h"
 
 /* One commit takes jobs until it holds this many records or bytes, so that it stays short. */
-enum { GROUP_RECORDS = 4096, GROUP_BYTES = 8 << 20, PRUNE_EVERY = 64 };
+enum { GROUP_RECORDS = 4096, GROUP_BYTES = 8 << 20, PRUNE_EVERY = 64, PROBE_US = 500000 };
 
 struct txn {
     struct view *view;
@@ -30,8 +30,9 @@ struct writer {
     GCond work;
     GCond room;
     struct store_job *first, *last;
-    int waiting;
+    int waiting, room_for;
     bool stopping;
+    struct error trouble; /* why the disk refused the last write, under the lock; ERROR_NONE = it did not */
     instant last_time;
     uint64_t end; /* last durable record */
     int commits_since_prune;
@@ -158,11 +159,47 @@ static bool commit(struct writer *w, struct txn *t, uint64_t first, struct error
     return true;
 }
 
+static void undo(struct writer *w)
+{
+    struct error ignored = {0};
+    if (sqlite3_get_autocommit(w->view->db) == 0) {
+        view_run(w->view, view_statement(w->view, ROLLBACK), "rollback", &ignored);
+    }
+}
+
+/* After a refused commit: tries a small one, so that trouble is over as soon as the disk is well again. It is
+ * written over what the refused one may have left behind in the write-ahead log, which a crash would bring to
+ * life. */
+static void probe(struct writer *w)
+{
+    struct error e = {0};
+    sqlite3_stmt *put = view_statement(w->view, KV_PUT);
+    sqlite3_bind_text(put, 1, "store", -1, SQLITE_STATIC);
+    sqlite3_bind_blob(put, 2, "probe", 5, SQLITE_STATIC);
+    sqlite3_bind_blob(put, 3, "", 0, SQLITE_STATIC);
+    bool ok = view_run(w->view, view_statement(w->view, BEGIN_WRITE), "a probe", &e) &&
+              view_run(w->view, put, "a probe", &e) &&
+              view_run(w->view, view_statement(w->view, COMMIT), "a probe", &e);
+    if (!ok) {
+        undo(w);
+        return;
+    }
+    log_info("store", "writes are taken again");
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&w->lock);
+    w->trouble.code = ERROR_NONE;
+}
+
 static struct store_job *take_job(struct writer *w, bool wait)
 {
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&w->lock);
     while (wait && w->first == NULL && !w->stopping) {
-        g_cond_wait(&w->work, &w->lock);
+        if (w->trouble.code == ERROR_NONE) {
+            g_cond_wait(&w->work, &w->lock);
+        } else if (!g_cond_wait_until(&w->work, &w->lock, g_get_monotonic_time() + PROBE_US)) {
+            g_mutex_unlock(&w->lock);
+            probe(w);
+            g_mutex_lock(&w->lock);
+        }
     }
     struct store_job *job = w->first;
     if (job != NULL) {
@@ -177,8 +214,19 @@ static struct store_job *take_job(struct writer *w, bool wait)
     return job;
 }
 
+/* Remembers whether the disk takes writes, by how a job ended. */
+static void note_trouble(struct writer *w, const struct store_job *job)
+{
+    bool disk =
+        job->failed && (job->failure.code == ERROR_STORAGE_FULL || job->failure.code == ERROR_UNAVAILABLE);
+    if (disk || (!job->failed && w->trouble.code != ERROR_NONE)) {
+        g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&w->lock);
+        w->trouble = disk ? job->failure : (struct error){0};
+    }
+}
+
 /* Tells every job of the group how it ended. */
-static void finish_group(GPtrArray *group, const struct error *failure)
+static void finish_group(struct writer *w, GPtrArray *group, const struct error *failure)
 {
     for (guint i = 0; i < group->len; i++) {
         struct store_job *job = group->pdata[i];
@@ -187,18 +235,16 @@ static void finish_group(GPtrArray *group, const struct error *failure)
             job->failure = *failure;
         }
         counter_add(&store_counters[job->failed ? COUNT_FAILED_JOBS : COUNT_JOBS], 1);
+        note_trouble(w, job);
         job->done(job, job->failed ? &job->failure : NULL);
     }
 }
 
 static void fail_all(GPtrArray *group, struct writer *w, const struct error *failure)
 {
-    struct error ignored = {0};
     log_failure("store", "a commit was refused", failure);
-    if (sqlite3_get_autocommit(w->view->db) == 0) {
-        view_run(w->view, view_statement(w->view, ROLLBACK), "rollback", &ignored);
-    }
-    finish_group(group, failure);
+    undo(w);
+    finish_group(w, group, failure);
 }
 
 /* Runs first and whoever waits behind it as one transaction. */
@@ -249,7 +295,7 @@ static void run_group(struct writer *w, struct store_job *first_job)
     } else {
         g_string_free(t.text, TRUE);
     }
-    finish_group(group, NULL);
+    finish_group(w, group, NULL);
 }
 
 static void *write_all(void *data)
@@ -268,6 +314,7 @@ struct writer *writer_start(struct store *s, struct view *v, instant last)
 {
     struct writer *w = g_new0(struct writer, 1);
     w->store = s;
+    w->room_for = s->options.write_queue > 0 ? s->options.write_queue : LIMIT_WRITE_QUEUE;
     w->view = v;
     w->last_time = last;
     w->end = store_log_end(s);
@@ -323,6 +370,19 @@ static void enqueue(struct writer *w, struct store_job *job)
     g_cond_signal(&w->work);
 }
 
+bool store_takes_writes(struct store *s, struct error *e)
+{
+    struct writer *w = s->writer;
+    if (w == NULL) {
+        return refuse(w, e);
+    }
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&w->lock);
+    if (w->trouble.code != ERROR_NONE && e != NULL) {
+        *e = w->trouble;
+    }
+    return w->trouble.code == ERROR_NONE;
+}
+
 bool store_submit(struct store *s, struct store_job *job, struct error *e)
 {
     struct writer *w = s->writer;
@@ -330,7 +390,7 @@ bool store_submit(struct store *s, struct store_job *job, struct error *e)
         return refuse(w, e);
     }
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&w->lock);
-    if (w->stopping || w->waiting >= LIMIT_WRITE_QUEUE) {
+    if (w->stopping || w->waiting >= w->room_for) {
         return refuse(w, e);
     }
     enqueue(w, job);
@@ -371,7 +431,7 @@ bool store_run(struct store *s, struct store_job *job, struct error *e)
     g_mutex_init(&waiting.lock);
     g_cond_init(&waiting.ready);
     g_mutex_lock(&w->lock);
-    while (!w->stopping && w->waiting >= LIMIT_WRITE_QUEUE) {
+    while (!w->stopping && w->waiting >= w->room_for) {
         g_cond_wait(&w->room, &w->lock);
     }
     bool queued = !w->stopping;
