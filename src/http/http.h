@@ -140,6 +140,9 @@ void request_resume(struct request *r);
 /* Outgoing requests on one background thread. */
 struct http_client;
 struct http_client *http_client_new(void);
+/* The same with so many connections in all and to one host (0 = no limit of its own), so that a slow host
+ * cannot take all of them. */
+struct http_client *http_client_new_sized(int connections, int to_one_host);
 void http_client_free(struct http_client *c);
 /* Sends; done is called once on the client's thread: status 0 and a reason when there was no answer. headers
  * are "Name: value", NULL-terminated, may be NULL. body may be NULL. At most 64 KiB of the answer are kept.
@@ -149,3 +152,27 @@ void http_client_send(struct http_client *c, const char *method, const char *url
                       void (*done)(void *user, int status, const char *reason, const char *body,
                                    size_t length),
                       void *user);
+
+/* The same with all that can be said and learnt. */
+struct http_answer {
+    int status;         /* 0 = there was no answer, see reason */
+    const char *reason; /* what curl says; "" with a status */
+    bool timed_out;
+    const char *body; /* NUL-terminated */
+    size_t length;
+    bool cut;            /* the body was longer than what was to be kept */
+    const char *headers; /* as they came, a line each */
+};
+/* The value of a header of the answer, or NULL; g_free it. */
+char *http_answer_header(const struct http_answer *answer, const char *name);
+struct http_exchange {
+    const char *method, *url;
+    const char *const *headers; /* as for http_client_send */
+    const char *body;
+    size_t length;
+    int timeout_ms;
+    size_t keep;                                                /* bytes of the answer's body */
+    void (*done)(void *user, const struct http_answer *answer); /* on the client's thread; must not block */
+    void *user;
+};
+void http_client_exchange(struct http_client *c, const struct http_exchange *x);
