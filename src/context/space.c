@@ -3,6 +3,7 @@
 #include "context/space.h"
 
 #include "context/notifier.h"
+#include "context/registry.h"
 #include "context/subscription.h"
 
 static struct space *home;
@@ -22,6 +23,7 @@ void space_unref(struct space *s)
 {
     if (s != NULL && g_atomic_int_dec_and_test(&s->references)) {
         notifier_stop(s->notifier);
+        registry_close(s->registry);
         g_free(s);
     }
 }
@@ -32,7 +34,8 @@ bool space_start(struct store *s, struct http_client *client, struct error *e)
     home = g_new0(struct space, 1);
     *home = (struct space){.name = "", .kind = SPACE_DEFAULT, .store = s, .references = 1};
     home->notifier = subscription_load(s, client);
-    return true;
+    home->registry = registry_open(s, e);
+    return home->registry != NULL;
 }
 
 void space_stop(void)

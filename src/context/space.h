@@ -20,6 +20,7 @@ struct space {
     enum space_kind kind;
     struct store *store;
     struct notifier *notifier; /* its subscriptions; NULL in a snapshot */
+    struct registry *registry; /* its context source registrations; NULL in a snapshot */
     gint references;           /* private to space.c */
 };
 
