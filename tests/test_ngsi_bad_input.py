@@ -40,7 +40,7 @@ def test_payloads(hub, body, status, kind):
 
 @pytest.mark.parametrize("headers, status", [
     ({"Content-Type": "text/plain"}, 415), ({"Content-Type": "application/xml"}, 415),
-    ({"NGSILD-Tenant": "other"}, 404), ({"Accept": "image/png"}, 406), ({"Content-Type": "application/json;charset=utf-8"}, 201),
+    ({"NGSILD-Tenant": "../other"}, 400), ({"Accept": "image/png"}, 406), ({"Content-Type": "application/json;charset=utf-8"}, 201),
 ])
 def test_headers(hub, headers, status):
     answer = hub.request("POST", E, json.dumps(GOOD).encode(), headers={"Content-Type": "application/json", **headers})

@@ -51,4 +51,7 @@ enum {
     LIMIT_CSV_FIELDS = 1000,        /* fields of one CSV row */
     LIMIT_IMPORTS = 500,            /* finished imports that are remembered; the oldest go first */
     LIMIT_IMPORT_REJECTED = 100000, /* rejected rows of one import that are listed; all are counted */
+    LIMIT_TENANTS = 200,            /* tenants beside the default one */
+    LIMIT_TENANT_NAME = 64,         /* bytes of the name of one */
+    LIMIT_OPEN_SPACES = 32,         /* tenants and snapshots kept open though nothing is at work in them */
 };

@@ -307,11 +307,26 @@ struct json *call_body(struct call *c, struct error *e)
 
 /* ---- serving ---- */
 
-static bool check_tenant(struct call *c, struct error *e)
+/* The space that the headers name (6.3.14). Any but the default one needs the permission for it. */
+static bool choose_space(struct call *c, const struct operation *o, struct error *e)
 {
     const char *tenant = request_header(c->request, "NGSILD-Tenant");
-    return tenant == NULL || *tenant == '\0' ||
-           error_set(e, ERROR_NO_TENANT, "There is no tenant \"%.60s\"", "没有租户“%.60s”", tenant);
+    c->space = space_default();
+    if (tenant == NULL && request_has_header(c->request, "NGSILD-Tenant")) {
+        tenant = "?"; /* no UTF-8: not for the default tenant */
+    }
+    if (tenant == NULL || *tenant == '\0') {
+        return true;
+    }
+    if (!tenant_name_valid(tenant, e)) {
+        return false;
+    }
+    reply_header(c->request, "NGSILD-Tenant", tenant);
+    if (o->shared) {
+        return true;
+    }
+    c->space = identity_require(c->request, "tenants", e) ? space_tenant(tenant, o->creates, e) : NULL;
+    return c->space != NULL;
 }
 
 void call_serve(struct request *r, const struct operation *o)
@@ -321,7 +336,7 @@ void call_serve(struct request *r, const struct operation *o)
                      .arena = request_arena(r),
                      .space = space_ref(space_default()),
                      .chinese = request_chinese(r)};
-    bool ok = check_tenant(&c, &e) && check_parameters(&c, o, &e) && read_options(&c, o, &e) &&
+    bool ok = choose_space(&c, o, &e) && check_parameters(&c, o, &e) && read_options(&c, o, &e) &&
               choose_media(&c, o, &e) && read_link(&c, &e) && o->run(&c, &e);
     ld_context_unref(c.ctx);
     space_unref(c.space);

@@ -46,6 +46,8 @@ struct operation {
     bool geojson;                  /* can answer as GeoJSON */
     bool temporal;                 /* format may be temporalValues or aggregatedValues */
     bool csv;                      /* can answer as text/csv */
+    bool creates;                  /* makes a tenant that is not there yet (5.5.10) */
+    bool shared;                   /* works on what all spaces have together: the hosted @contexts */
 };
 /* Serves the request: checks tenant, parameters, Accept and Link, runs the operation, replies its error. */
 void call_serve(struct request *r, const struct operation *operation);

@@ -248,14 +248,16 @@ static const char *const no_options[] = {NULL};
 
 void serve_batch_create(struct request *r)
 {
-    static const struct operation o = {batch_create, parameters, no_options, false};
+    static const struct operation o = {
+        .run = batch_create, .parameters = parameters, .options = no_options, .creates = true};
     call_serve(r, &o);
 }
 
 void serve_batch_upsert(struct request *r)
 {
     static const char *const options[] = {"update", "replace", NULL};
-    static const struct operation o = {batch_upsert, parameters, options, false};
+    static const struct operation o = {
+        .run = batch_upsert, .parameters = parameters, .options = options, .creates = true};
     call_serve(r, &o);
 }
 

@@ -13,9 +13,14 @@ bool context_start(struct store *s, struct http_client *client, struct error *e)
     return space_start(s, client, e);
 }
 
+int64_t context_bytes(void)
+{
+    return space_bytes();
+}
+
 void context_stop(void)
 {
     stream_stop();
-    space_stop();
     temporal_stop();
+    space_stop();
 }

@@ -102,12 +102,13 @@ bool context_find(struct view *v, const struct context_query *q,
 
 /* ---- the module in a running hub ---- */
 
-/* Tables of routes, each on one page: /ngsi-ld/v1 (routes.c), its temporal part, its subscriptions, and the
- * live stream /api/v1/stream. */
+/* Tables of routes, each on one page: /ngsi-ld/v1 (routes.c), its temporal part, its subscriptions, the
+ * live stream /api/v1/stream, and the tenants. */
 extern const struct route context_routes[];
 extern const struct route temporal_routes[];
 extern const struct route subscription_routes[];
 extern const struct route stream_routes[];
+extern const struct route tenant_routes[];
 /* Gives the routes their store and starts the threads that read histories, wake live streams and deliver
  * notifications through client. Before the HTTP server starts. */
 bool context_start(struct store *s, struct http_client *client, struct error *e);
@@ -115,3 +116,5 @@ bool context_start(struct store *s, struct http_client *client, struct error *e)
  * started.
  */
 void context_stop(void);
+/* Bytes on disk of all that is kept: the data directory, the tenants, the snapshots. */
+int64_t context_bytes(void);

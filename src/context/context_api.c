@@ -203,24 +203,28 @@ static const char *const delete_parameters[] = {"reload", NULL};
 
 void serve_add_context(struct request *r)
 {
-    static const struct operation o = {add_context, add_parameters, no_parameters, false};
+    static const struct operation o = {
+        .run = add_context, .parameters = add_parameters, .options = no_parameters, .shared = true};
     call_serve(r, &o);
 }
 
 void serve_list_contexts(struct request *r)
 {
-    static const struct operation o = {list_contexts, list_parameters, no_parameters, false};
+    static const struct operation o = {
+        .run = list_contexts, .parameters = list_parameters, .options = no_parameters, .shared = true};
     call_serve(r, &o);
 }
 
 void serve_context_body(struct request *r)
 {
-    static const struct operation o = {serve_context, serve_parameters, no_parameters, false};
+    static const struct operation o = {
+        .run = serve_context, .parameters = serve_parameters, .options = no_parameters, .shared = true};
     call_serve(r, &o);
 }
 
 void serve_delete_context(struct request *r)
 {
-    static const struct operation o = {delete_context, delete_parameters, no_parameters, false};
+    static const struct operation o = {
+        .run = delete_context, .parameters = delete_parameters, .options = no_parameters, .shared = true};
     call_serve(r, &o);
 }

@@ -302,7 +302,8 @@ static const char *const read_options[] = {"normalized", "concise", "simplified"
 void serve_create_entity(struct request *r)
 {
     static const char *const parameters[] = {"local", NULL};
-    static const struct operation o = {create_entity, parameters, no_options, false};
+    static const struct operation o = {
+        .run = create_entity, .parameters = parameters, .options = no_options, .creates = true};
     call_serve(r, &o);
 }
 

@@ -49,6 +49,7 @@ static void notifier_unref(struct notifier *n)
 {
     if (g_atomic_int_dec_and_test(&n->references)) {
         g_mutex_clear(&n->lock);
+        g_free((char *)n->o.tenant);
         g_free(n);
     }
 }
@@ -538,6 +539,7 @@ struct notifier *notifier_start(const struct notifier_options *o)
     struct notifier *n = g_new0(struct notifier, 1);
     n->references = 1;
     n->o = *o;
+    n->o.tenant = g_strdup(o->tenant);
     g_mutex_init(&n->lock);
     n->entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)entry_unref);
     n->loaded = cursor;
@@ -630,6 +632,7 @@ void notifier_put(struct notifier *n, struct subscription *s, const struct json 
     if (n->entries == NULL) {
         return;
     }
+    s->tenant = n->o.tenant;
     struct entry *x = g_hash_table_lookup(n->entries, s->id);
     if (x != NULL) {
         replace(n, x, s);

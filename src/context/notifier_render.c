@@ -251,6 +251,9 @@ static void append_metadata(GString *out, const struct subscription *s)
         g_string_append(out, ",\"Link\":");
         json_write_string(out, link, strlen(link));
     }
+    if (s->tenant != NULL) {
+        g_string_append_printf(out, ",\"NGSILD-Tenant\":\"%s\"", s->tenant);
+    }
     for (const char *const *p = s->endpoint.receiver; p != NULL && *p != NULL; p += 2) {
         g_string_append_c(out, ',');
         json_write_string(out, p[0], strlen(p[0]));

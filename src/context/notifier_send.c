@@ -56,6 +56,9 @@ static GPtrArray *http_headers(const struct subscription *s)
             headers,
             g_strdup_printf("Link: <%s>; rel=\"" CONTEXT_RELATION "\"; type=\"application/ld+json\"", url));
     }
+    if (s->tenant != NULL) {
+        g_ptr_array_add(headers, g_strdup_printf("NGSILD-Tenant: %s", s->tenant));
+    }
     for (const char *const *p = s->endpoint.receiver; p != NULL && *p != NULL; p += 2) {
         g_ptr_array_add(headers, g_strdup_printf("%s: %s", p[0], p[1]));
     }

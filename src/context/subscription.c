@@ -11,8 +11,7 @@
 #include "context/notifier.h"
 #include "context/query_api.h"
 
-/* id → {"body": …, "context": …} */
-#define SPACE "subscriptions"
+#define SPACE SUBSCRIPTION_SPACE
 #define PATH NGSI_PATH "/subscriptions"
 
 /* ---- keeping ---- */
@@ -262,7 +261,7 @@ static const char *const options[] = {"sysAttrs", "count", NULL};
 
 static void serve_create(struct request *r)
 {
-    static const struct operation o = {.run = create, .parameters = no_parameters};
+    static const struct operation o = {.run = create, .parameters = no_parameters, .creates = true};
     call_serve(r, &o);
 }
 
@@ -331,9 +330,9 @@ static void put_stored(struct notifier *n, struct view *v, const char *text)
     notifier_put(n, s, state);
 }
 
-struct notifier *subscription_load(struct store *s, struct http_client *client)
+struct notifier *subscription_load(struct store *s, struct http_client *client, const char *tenant)
 {
-    struct notifier_options o = {.store = s, .client = client};
+    struct notifier_options o = {.store = s, .client = client, .tenant = tenant};
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
     view_auto v = view_begin(s);
     struct notifier *n = notifier_start(&o);

@@ -7,8 +7,11 @@
 #include "http/http.h"
 #include "store/store.h"
 
-/* Loads the subscriptions kept in a store and starts to notify (notifier.h). */
-struct notifier *subscription_load(struct store *s, struct http_client *client);
+/* Loads the subscriptions kept in a store and starts to notify (notifier.h). tenant NULL = the default one.
+ */
+struct notifier *subscription_load(struct store *s, struct http_client *client, const char *tenant);
+/* Where they are kept: id → {"body": …, "context": …}. */
+#define SUBSCRIPTION_SPACE "subscriptions"
 
 /* ---- one subscription ---- */
 
@@ -55,6 +58,7 @@ struct subscription {
     int64_t interval;   /* µs; 0 = on change */
     struct render render;
     struct subscription_endpoint endpoint;
+    const char *tenant; /* set by notifier_put: named in its notifications; NULL = the default one */
 };
 /* Checks and compiles. context_value is the request's @context (may be NULL; jsonldContext in the body stands
  * before it). body is copied. NULL with e set when something is wrong. An id is made up when the body has

@@ -367,7 +367,7 @@ static void serve_query(struct request *r)
 
 static void serve_upsert(struct request *r)
 {
-    static const struct operation o = {.run = temporal_upsert, .parameters = no_parameters};
+    static const struct operation o = {.run = temporal_upsert, .parameters = no_parameters, .creates = true};
     call_serve(r, &o);
 }
 

@@ -78,7 +78,8 @@ const char *request_query_text(struct request *r, const char *name); /* the same
 /* Calls each for every query parameter in order, until it returns false. */
 void request_each_query(struct request *r, bool (*each)(void *user, const char *name, const char *value),
                         void *user);
-const char *request_header(struct request *r, const char *name); /* or NULL */
+const char *request_header(struct request *r, const char *name); /* or NULL; NULL too when it is no UTF-8 */
+bool request_has_header(struct request *r, const char *name);    /* whatever its bytes */
 const char *request_body(struct request *r, size_t *length);
 /* The body as JSON, parsed at the first call. NULL with e set when there is none or it is broken. */
 struct json *request_json(struct request *r, struct error *e);

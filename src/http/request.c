@@ -59,6 +59,11 @@ const char *request_header(struct request *r, const char *name)
     return value != NULL && g_utf8_validate(value, -1, NULL) ? value : NULL;
 }
 
+bool request_has_header(struct request *r, const char *name)
+{
+    return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name) != NULL;
+}
+
 const char *request_body(struct request *r, size_t *length)
 {
     *length = r->length;

@@ -260,11 +260,11 @@ static struct asker *find_asker(struct identity *id, struct request *r, struct e
     return asker;
 }
 
-static bool refuse_permission(const struct route *route, const struct asker *asker, struct error *e)
+bool identity_refuse(const char *permission, const char *name, struct error *e)
 {
     return error_set(e, ERROR_FORBIDDEN,
                      "The account %s has no permission %s: an administrator can give it a role that has it",
-                     "账号 %s 没有权限 %s,可请管理员授予相应角色", asker->user.name, route->permission);
+                     "账号 %s 没有权限 %s,可请管理员授予相应角色", name, permission);
 }
 
 /* Without authentication a page of any site could let its own name point here (DNS rebinding); the name in
@@ -305,7 +305,7 @@ static bool decide(struct identity *id, struct request *r, const struct route *r
         return false;
     }
     return route->permission[0] == '\0' || identity_permits(id, &asker->user, route->permission) ||
-           refuse_permission(route, asker, e);
+           identity_refuse(route->permission, asker->user.name, e);
 }
 
 bool identity_authorise(struct request *r, const struct route *route, void *user, struct error *e)

@@ -26,7 +26,7 @@ struct user {
 /* Roles and their permissions come from packs (section `roles`) and from the built-in table: admin
  * (everything), operator (entities.write, cases.act, cases.open, rules.write), viewer (read). Every account
  * may read. Permissions: entities.write, cases.act, cases.open, rules.write, imports.write, packs.write,
- * users.write, subscriptions.write, operations.read. */
+ * users.write, subscriptions.write, operations.read, tenants (any space but the default one). */
 struct identity *identity_new(struct store *s, bool authentication_on);
 /* After the HTTP server has stopped: waits for sign-ins under way. NULL is fine. */
 void identity_free(struct identity *id);
@@ -46,6 +46,8 @@ bool area_reaches(const char *area, const char *scope);
  * with an area nothing that has no scope. */
 bool user_reaches(const struct user *u, const char *scope);
 bool identity_permits(struct identity *id, const struct user *u, const char *permission);
+/* The same for whoever asks in r, after identity_bind; refuses with a sentence that names the permission. */
+bool identity_require(struct request *r, const char *permission, struct error *e);
 /* Makes or changes an account (password NULL keeps the old one). Passwords are kept as Argon2id (libsodium);
  * a new password ends the sessions of the account. */
 bool identity_put_user(struct store *s, const struct user *u, const char *password, struct error *e);

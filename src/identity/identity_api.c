@@ -25,9 +25,16 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static const char *const all_permissions[] = {"entities.write", "cases.act",           "cases.open",
-                                              "rules.write",    "imports.write",       "packs.write",
-                                              "users.write",    "subscriptions.write", "operations.read"};
+static const char *const all_permissions[] = {
+    "entities.write", "cases.act",   "cases.open",          "rules.write",     "imports.write",
+    "packs.write",    "users.write", "subscriptions.write", "operations.read", "tenants"};
+
+bool identity_require(struct request *r, const char *permission, struct error *e)
+{
+    const struct user *u = identity_user(r);
+    return (u != NULL && identity_permits(bound, u, permission)) ||
+           identity_refuse(permission, u != NULL ? u->name : "", e);
+}
 
 static struct json *permissions_json(struct arena *a, const struct user *u)
 {

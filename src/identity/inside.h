@@ -23,6 +23,9 @@ struct role {
     bool built_in;
 };
 
+/* Refuses with a sentence that names the permission that the account has not. */
+bool identity_refuse(const char *permission, const char *name, struct error *e);
+
 /* Behind request_user. */
 struct asker {
     struct user user; /* first: identity_user casts */

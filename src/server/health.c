@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/counters.h"
+#include "context/context.h"
 #include "server/commands.h"
 
 static struct hub *hub;
@@ -69,7 +70,7 @@ static void get_health(struct request *r)
 static void get_metrics(struct request *r)
 {
     counter_set(&gauges[RESIDENT], resident_bytes());
-    counter_set(&gauges[STORE_BYTES], store_size(hub->store));
+    counter_set(&gauges[STORE_BYTES], context_bytes());
     counter_set(&gauges[LOG_END], (int64_t)store_log_end(hub->store));
     counter_set(&gauges[UPTIME], (instant_now() - started) / INSTANT_SECOND);
     GString *out = g_string_new(NULL);

@@ -137,7 +137,9 @@ int verify_command(int argc, char **argv)
         {"keys", 0, 0, G_OPTION_ARG_FILENAME, &key_file, "public keys as /log/key gave them earlier", "FILE"},
         {0},
     };
-    int failed = parse("— check the evidence log and every case against it", entries, &argc, &argv);
+    int failed =
+        parse("— check the evidence log, every case against it, and the databases, those of tenants too",
+              entries, &argc, &argv);
     if (failed != 0) {
         return failed - 1;
     }
@@ -155,6 +157,9 @@ int verify_command(int argc, char **argv)
         return command_failed(&e);
     }
     print_verification(&v);
+    if (!store_check(data != NULL ? data : "data", &e)) {
+        return command_failed(&e);
+    }
     return v.failures == 0 ? 0 : 1;
 }
 

@@ -54,36 +54,62 @@ static bool make_empty_dir(const char *dir, struct error *e)
     return true;
 }
 
-/* Small files beside the databases: keys of the ledger, attachments. */
-static bool copy_rest(const char *from, const char *to, struct error *e)
+/* How far a copy is, for who watches. */
+struct watch {
+    void (*progress)(void *user, int done, int total);
+    void *user;
+};
+
+static bool copy_databases(const char *from, const char *to, const struct watch *w, struct error *e)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *source = g_build_filename(from, names[i], NULL);
+        g_autofree char *target = g_build_filename(to, names[i], NULL);
+        if (g_file_test(source, G_FILE_TEST_EXISTS) &&
+            !copy_database(source, target, w->progress, w->user, e)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool copy_file(const char *source, const char *target, int mode, struct error *e)
+{
+    g_autofree char *bytes = NULL;
+    gsize length;
+    return (g_file_get_contents(source, &bytes, &length, NULL) &&
+            g_file_set_contents_full(target, bytes, (gssize)length, G_FILE_SET_CONTENTS_DURABLE, mode,
+                                     NULL)) ||
+           error_set(e, ERROR_UNAVAILABLE, "Cannot copy %s to %s", "无法将 %s 复制到 %s", source, target);
+}
+
+static bool is_left_out(const char *name)
+{
+    return g_str_has_prefix(name, "hub.db") || g_str_has_prefix(name, "history.db") ||
+           g_str_has_prefix(name, STORE_RUBBISH) || strcmp(name, "lock") == 0;
+}
+
+/* The databases of a directory, the small files beside them (keys of the ledger, attachments), and so on
+ * below it (tenants, snapshots). */
+static bool copy_tree(const char *from, const char *to, const struct watch *w, struct error *e)
 {
     g_autoptr(GDir) d = g_dir_open(from, 0, NULL);
+    if (!copy_databases(from, to, w, e)) {
+        return false;
+    }
     for (const char *name; d != NULL && (name = g_dir_read_name(d)) != NULL;) {
-        if (g_str_has_prefix(name, "hub.db") || g_str_has_prefix(name, "history.db") ||
-            strcmp(name, "lock") == 0) {
-            continue;
-        }
         g_autofree char *source = g_build_filename(from, name, NULL);
         g_autofree char *target = g_build_filename(to, name, NULL);
         struct stat st;
-        if (lstat(source, &st) != 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
+        if (is_left_out(name) || lstat(source, &st) != 0) {
             continue;
         }
-        if (S_ISDIR(st.st_mode)) {
-            if (g_mkdir(target, st.st_mode & 0777) != 0 || !copy_rest(source, target, e)) {
-                return e->code != ERROR_NONE
-                           ? false
-                           : error_set(e, ERROR_UNAVAILABLE, "Cannot make %s", "无法创建 %s", target);
-            }
-            continue;
+        if (S_ISDIR(st.st_mode) && g_mkdir(target, st.st_mode & 0777) != 0) {
+            return error_set(e, ERROR_UNAVAILABLE, "Cannot make %s", "无法创建 %s", target);
         }
-        g_autofree char *bytes = NULL;
-        gsize length;
-        if (!g_file_get_contents(source, &bytes, &length, NULL) ||
-            !g_file_set_contents_full(target, bytes, (gssize)length, G_FILE_SET_CONTENTS_DURABLE,
-                                      st.st_mode & 0777, NULL)) {
-            return error_set(e, ERROR_UNAVAILABLE, "Cannot copy %s to %s", "无法将 %s 复制到 %s", source,
-                             target);
+        if ((S_ISDIR(st.st_mode) && !copy_tree(source, target, w, e)) ||
+            (S_ISREG(st.st_mode) && !copy_file(source, target, st.st_mode & 0777, e))) {
+            return false;
         }
     }
     return true;
@@ -101,14 +127,8 @@ bool store_backup(struct store *s, const char *to_dir, void (*progress)(void *us
     if (!make_empty_dir(to_dir, e)) {
         return false;
     }
-    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-        g_autofree char *from = g_build_filename(s->dir, names[i], NULL);
-        g_autofree char *to = g_build_filename(to_dir, names[i], NULL);
-        if (!copy_database(from, to, progress, user, e)) {
-            return false;
-        }
-    }
-    return copy_rest(s->dir, to_dir, e);
+    const struct watch w = {progress, user};
+    return copy_tree(s->dir, to_dir, &w, e);
 }
 
 static bool check_database(const char *path, struct error *e)
@@ -131,23 +151,39 @@ static bool check_database(const char *path, struct error *e)
     return ok;
 }
 
-bool store_restore(const char *from_dir, const char *to_dir, struct error *e)
+/* True when the directory is a store, or must be one. */
+static bool check_directory(const char *dir, bool must, struct error *e)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-        g_autofree char *from = g_build_filename(from_dir, names[i], NULL);
-        if (!check_database(from, e)) {
+        g_autofree char *path = g_build_filename(dir, names[i], NULL);
+        if ((must || g_file_test(path, G_FILE_TEST_EXISTS)) && !check_database(path, e)) {
             return false;
         }
     }
-    if (!make_empty_dir(to_dir, e)) {
-        return false;
-    }
-    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-        g_autofree char *from = g_build_filename(from_dir, names[i], NULL);
-        g_autofree char *to = g_build_filename(to_dir, names[i], NULL);
-        if (!copy_database(from, to, NULL, NULL, e)) {
+    return true;
+}
+
+static bool check_below(const char *dir, struct error *e)
+{
+    g_autoptr(GDir) d = g_dir_open(dir, 0, NULL);
+    for (const char *name; d != NULL && (name = g_dir_read_name(d)) != NULL;) {
+        g_autofree char *path = g_build_filename(dir, name, NULL);
+        struct stat st;
+        bool is_dir = lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && !is_left_out(name);
+        if (is_dir && (!check_directory(path, false, e) || !check_below(path, e))) {
             return false;
         }
     }
-    return copy_rest(from_dir, to_dir, e);
+    return true;
+}
+
+bool store_check(const char *dir, struct error *e)
+{
+    return check_directory(dir, true, e) && check_below(dir, e);
+}
+
+bool store_restore(const char *from_dir, const char *to_dir, struct error *e)
+{
+    const struct watch nobody = {NULL, NULL};
+    return store_check(from_dir, e) && make_empty_dir(to_dir, e) && copy_tree(from_dir, to_dir, &nobody, e);
 }

@@ -92,6 +92,9 @@ sqlite3_stmt *view_statement(struct view *v, enum statement which);
 /* Runs a statement that returns no row. */
 bool view_run(struct view *v, sqlite3_stmt *st, const char *what, struct error *e);
 
+/* ---- erase.c: what store_erase moves a directory to before it removes it ---- */
+#define STORE_RUBBISH ".removed-"
+
 /* ---- writer.c ---- */
 struct writer *writer_start(struct store *s, struct view *v, instant last);
 void writer_stop(struct writer *w);

@@ -11,7 +11,7 @@
 
 #include "store/private.h"
 
-enum { WRITER_CACHE_KIB = 65536, READER_CACHE_KIB = 8192, LOG_KEEP = 1000000 };
+enum { CACHE_KIB = 65536, LOG_KEEP = 1000000 };
 
 struct counter store_counters[] = {
     [COUNT_COMMITS] = {"zhongshu_store_commits_total", COUNTER_COUNTER, "Group commits", "成组提交次数"},
@@ -92,7 +92,7 @@ static void read_last_time(struct store *s, uint64_t end, instant *last)
 static bool open_files(struct store *s, struct error *e)
 {
     bool read_only = s->options.read_only;
-    struct view *v = view_open(s, read_only, WRITER_CACHE_KIB, e);
+    struct view *v = view_open(s, read_only, s->options.cache_kib, e);
     if (v == NULL) {
         return false;
     }
@@ -126,6 +126,9 @@ struct store *store_open(const char *dir, const struct store_options *options, s
     s->lock_fd = -1;
     if (options != NULL) {
         s->options = *options;
+    }
+    if (s->options.cache_kib <= 0) {
+        s->options.cache_kib = CACHE_KIB;
     }
     if (s->options.log_keep <= 0) {
         s->options.log_keep = LOG_KEEP;
@@ -185,7 +188,7 @@ struct view *view_begin(struct store *s)
     struct view *v = take_idle(s);
     if (v == NULL) {
         struct error e = {0};
-        v = view_open(s, true, READER_CACHE_KIB, &e);
+        v = view_open(s, true, s->options.cache_kib / 8, &e);
         if (v == NULL) {
             g_error("cannot open a reader: %s", e.en);
         }
@@ -213,12 +216,27 @@ void view_end(struct view *v)
     s->idle = v;
 }
 
+bool store_is_empty(struct store *s)
+{
+    view_auto v = view_begin(s);
+    sqlite3_stmt *st = NULL;
+    bool keys = sqlite3_prepare_v2(v->db, "SELECT 1 FROM kv LIMIT 1", -1, &st, NULL) != SQLITE_OK ||
+                sqlite3_step(st) == SQLITE_ROW;
+    sqlite3_finalize(st);
+    return !keys && store_log_end(s) == 0;
+}
+
 int64_t store_size(struct store *s)
+{
+    return store_bytes(s->dir);
+}
+
+int64_t store_bytes(const char *dir)
 {
     static const char *const names[] = {"hub.db", "hub.db-wal", "history.db", "history.db-wal"};
     int64_t total = 0;
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-        g_autofree char *path = g_build_filename(s->dir, names[i], NULL);
+        g_autofree char *path = g_build_filename(dir, names[i], NULL);
         struct stat st;
         if (stat(path, &st) == 0) {
             total += st.st_size;

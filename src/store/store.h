@@ -22,6 +22,7 @@ struct store_options {
     int commit_delay_us; /* how long a commit waits for company; 0 = commit what is there */
     int fsync_delay_us;  /* test aid: sleep in each commit as a slow disk would */
     int write_queue;     /* jobs that may wait; 0 = LIMIT_WRITE_QUEUE */
+    int cache_kib;       /* memory for pages of the writer; a reader has an eighth; 0 = 64 MiB */
     int64_t log_keep;    /* change records kept for late readers beyond the slowest cursor; 0 = 1,000,000 */
 };
 
@@ -283,13 +284,23 @@ bool history_instance_at(const char *id, const char *entity, const char *attribu
 
 /* ---- the data directory as a whole ---- */
 
-/* A consistent copy of a running or stopped store into a new directory; progress(user, done, total) in pages.
- */
+/* A consistent copy of a running or stopped data directory into a new one, with the stores in folders below
+ * it (tenants, snapshots); progress(user, done, total) in pages of the database at hand. */
 bool store_backup(struct store *s, const char *to_dir, void (*progress)(void *user, int done, int total),
                   void *user, struct error *e);
+/* Are the databases of a data directory and of those below it sound? Says which is not. */
+bool store_check(const char *dir, struct error *e);
 /* Checks a backup and puts it in place of an empty or absent data directory. */
 bool store_restore(const char *from_dir, const char *to_dir, struct error *e);
+/* True when nothing has ever been written: no record, no key. */
+bool store_is_empty(struct store *s);
+/* Removes a data directory that nobody has open, with all that is in it. Moved aside first, so that a crash
+ * leaves it whole or as rubbish that store_sweep finds beside it. */
+bool store_erase(const char *dir, struct error *e);
+/* Removes what an interrupted store_erase has left in the directory above. */
+void store_sweep(const char *parent);
 /* Bytes on disk; used by /metrics and the benchmark. */
 int64_t store_size(struct store *s);
+int64_t store_bytes(const char *dir); /* the same of a directory, open or not */
 /* The directory given to store_open. */
 const char *store_dir(struct store *s);

@@ -208,7 +208,7 @@ static struct store_job *take_job(struct writer *w, bool wait)
             w->last = NULL;
         }
         w->waiting--;
-        counter_set(&store_counters[COUNT_QUEUE], w->waiting);
+        counter_add(&store_counters[COUNT_QUEUE], -1);
         g_cond_signal(&w->room);
     }
     return job;
@@ -366,7 +366,7 @@ static void enqueue(struct writer *w, struct store_job *job)
     }
     w->last = job;
     w->waiting++;
-    counter_set(&store_counters[COUNT_QUEUE], w->waiting);
+    counter_add(&store_counters[COUNT_QUEUE], 1);
     g_cond_signal(&w->work);
 }
 
