@@ -347,8 +347,7 @@ bool query_read_body(struct entity_query *q, struct arena *a, const struct ld_co
            entity_query_compile(q, a, ctx, &text, e);
 }
 
-/* pick, omit, attrs and lang of the body, as the parameters would say them. */
-static bool body_projection(struct call *c, const struct json *body, struct render *render, struct error *e)
+bool query_read_projection(struct call *c, const struct json *body, struct render *render, struct error *e)
 {
     const char *pick, *omit, *attrs, *datasets;
     struct arena *a = c->arena;
@@ -368,11 +367,8 @@ static bool body_projection(struct call *c, const struct json *body, struct rend
     return call_projection(c, pick, attrs, render, e);
 }
 
-static bool check_members(const struct json *body, struct error *e)
+bool query_check_members(const struct json *body, const char *const *known, struct error *e)
 {
-    static const char *const known[] = {"type",     "entities", "q",    "geoQ", "scopeQ",
-                                        "attrs",    "pick",     "omit", "lang", "datasetId",
-                                        "ordering", "@context", NULL};
     if (body->type != JSON_OBJECT || !json_streq(json_get(body, "type"), "Query")) {
         return error_set(e, ERROR_BAD_REQUEST_DATA, "The body must be an object with \"type\": \"Query\"",
                          "正文必须是带 \"type\": \"Query\" 的对象");
@@ -384,6 +380,14 @@ static bool check_members(const struct json *body, struct error *e)
         }
     }
     return true;
+}
+
+static bool check_members(const struct json *body, struct error *e)
+{
+    static const char *const known[] = {"type",     "entities", "q",    "geoQ", "scopeQ",
+                                        "attrs",    "pick",     "omit", "lang", "datasetId",
+                                        "ordering", "@context", NULL};
+    return query_check_members(body, known, e);
 }
 
 /* The member "ordering" (5.2.43). */
@@ -425,8 +429,12 @@ bool query_by_body(struct call *c, struct error *e)
     bool local;
     const struct json *body = call_flag(c, "local", &local, e) ? call_body(c, e) : NULL;
     if (body == NULL || !check_members(body, e) || !call_render(c, &render, e) ||
+<<<<<<< HEAD
         !body_projection(c, body, &render, e) || !query_read_body(&query, c->arena, c->ctx, body, e) ||
         !body_order(c, json_get(body, "ordering"), local, &order, e)) {
+=======
+        !query_read_projection(c, body, &render, e) || !query_read_body(&query, c->arena, c->ctx, body, e)) {
+>>>>>>> ab73c2f (Histories: queries by a body, deleted entities, ids of instances; filters see the whole range, a cut loses no series)
         return false;
     }
     if (query.selectors_count == 0 && query.q == NULL && query.geo == NULL && query.scope == NULL &&

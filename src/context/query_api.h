@@ -13,6 +13,10 @@ bool query_read_text(struct call *c, struct query_text *text, bool *local, struc
  */
 bool query_read_body(struct entity_query *q, struct arena *a, const struct ld_context *ctx,
                      const struct json *body, struct error *e);
+/* Sets what is to be shown from the body's pick, omit, attrs, lang and datasetId. */
+bool query_read_projection(struct call *c, const struct json *body, struct render *render, struct error *e);
+/* Is it a Query (5.2.23) with no other members than these (NULL-terminated)? */
+bool query_check_members(const struct json *body, const char *const *known, struct error *e);
 /* limit, offset and count. */
 bool query_read_page(struct call *c, struct query_page *page, struct error *e);
 /* Link values to the pages around this one; NULL when there are none. */

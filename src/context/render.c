@@ -221,7 +221,8 @@ static void write_member(GString *out, const struct json *m, const struct render
     } else if (is_key(m, "objectType") || is_key(m, "valueType")) {
         write_key(out, m->key);
         write_names(out, m, r);
-    } else if (is_key(m, "unitCode") || is_key(m, "observedAt") || is_key(m, "datasetId")) {
+    } else if (is_key(m, "unitCode") || is_key(m, "observedAt") || is_key(m, "datasetId") ||
+               is_key(m, "instanceId") || is_key(m, "deletedAt")) {
         write_key(out, m->key);
         json_write(out, m);
     } else {

@@ -7,7 +7,13 @@
 #include "context/temporal_aggregate.h"
 
 enum temporal_relation { TEMPORAL_ANY, TEMPORAL_BEFORE, TEMPORAL_AFTER, TEMPORAL_BETWEEN };
-enum temporal_property { TEMPORAL_EITHER, TEMPORAL_OBSERVED, TEMPORAL_MODIFIED };
+enum temporal_property {
+    TEMPORAL_EITHER,
+    TEMPORAL_OBSERVED,
+    TEMPORAL_CREATED,
+    TEMPORAL_MODIFIED,
+    TEMPORAL_DELETED,
+};
 enum temporal_format { TEMPORAL_NORMALIZED, TEMPORAL_VALUES, TEMPORAL_AGGREGATED };
 
 /* The parameters (4.11, 4.5.19). */
@@ -20,12 +26,22 @@ struct temporal_query {
     enum temporal_format format;
     unsigned methods;
     struct temporal_periods periods;
-    const char *const *datasets; /* "@none" = the default instance; NULL-terminated, or NULL = all */
-    struct render render;        /* pick, omit, lang, names */
-    bool explicit_attributes;    /* pick or attrs was given */
+    struct render render;     /* pick, omit, lang, datasets, names */
+    bool explicit_attributes; /* pick or attrs was given */
 };
-/* Reads the parameters of c's request. must_have_range: timerel is required (5.7.4). */
+/* The parameters as a client writes them; NULL or 0 = not given. */
+struct temporal_text {
+    const char *relation, *at, *end_at, *property, *methods, *period;
+    int64_t last_n;
+};
+/* Compiles all but render. must_have_range: timerel is required (5.7.4). */
+bool temporal_query_compile(struct temporal_query *q, struct call *c, const struct temporal_text *text,
+                            bool must_have_range, struct error *e);
+/* Reads the parameters of c's request. */
 bool temporal_query_read(struct temporal_query *q, struct call *c, bool must_have_range, struct error *e);
+/* Reads a range from the parameters timerel, timeAt and endTimeAt: from <= at < to; all when none is given.
+ */
+bool temporal_range_read(struct call *c, bool required, instant *from, instant *to, struct error *e);
 /* Does the answer show this attribute (or head member)? */
 bool temporal_query_shows(const struct temporal_query *q, const char *name);
 
@@ -39,12 +55,14 @@ struct temporal_point {
 };
 struct temporal_series {
     struct history_series series;
+    const char *key;         /* of its instanceIds */
     GArray *points;          /* struct temporal_point, ascending */
     struct json *aggregates; /* TEMPORAL_AGGREGATED: method → triples */
 };
 struct temporal_entity {
+    struct arena *arena; /* of all of it */
     const char *id;
-    const struct json *head; /* the current entity's type and scope; NULL when it has been deleted */
+    const struct json *head; /* type, scope, createdAt, modifiedAt and deletedAt, where they are known */
     struct temporal_series *series;
     int count;
 };
@@ -60,12 +78,21 @@ struct temporal_set {
 };
 void temporal_set_init(struct temporal_set *s, struct arena *a, const struct temporal_query *q);
 void temporal_set_clear(struct temporal_set *s);
-/* Reads an entity's history. *found tells whether it has points in the range asked for (whatever the cut);
- * the entity is added to the set when keep is true. filter (may be NULL) sees the entity in stored form, each
- * attribute an array of its instances in the range, before it is found. */
-bool temporal_set_read(struct temporal_set *s, const char *id, const struct json *head, bool keep,
-                       bool (*filter)(void *user, const struct json *entity), void *user, bool *found,
-                       struct error *e);
+/* What the instances in the range must satisfy: holds sees the entity in stored form, each attribute an array
+ * of its instances. */
+struct temporal_filter {
+    bool (*holds)(void *user, const struct json *entity);
+    void *user;
+};
+enum temporal_keep {
+    TEMPORAL_COUNT, /* only tell whether it is found */
+    TEMPORAL_KEEP,  /* add it to the set when it is found */
+    TEMPORAL_SHOW,  /* add it even when there is nothing in the range */
+};
+/* Reads the history of an entity (id, type, scope, …). *found tells whether it has points in the range asked
+ * for, whatever the cut, and passes the filter (NULL = any). */
+bool temporal_set_read(struct temporal_set *s, const struct json *entity, enum temporal_keep keep,
+                       const struct temporal_filter *filter, bool *found, struct error *e);
 /* Takes the last of what is too much away; call it once after the last entity. */
 void temporal_set_finish(struct temporal_set *s);
 
@@ -73,8 +100,19 @@ void temporal_set_finish(struct temporal_set *s);
 void temporal_render(GString *out, const struct temporal_entity *entity, const struct temporal_query *q);
 /* The value of Content-Range for an answer that was cut (6.3.10). */
 const char *temporal_content_range(const struct temporal_set *s);
-/* One instance in stored form, made of a point. */
-struct json *temporal_instance(struct arena *a, const struct history_series *series,
+
+/* ---- temporal_instance.c ---- */
+
+/* True for the point that says that the attribute was deleted (4.5.7): its time is deletedAt. */
+bool temporal_is_deletion(const struct history_point *p);
+/* One instance in stored form, made of a point; with its instanceId when key is given. */
+struct json *temporal_instance(struct arena *a, const struct history_series *series, const char *key,
                                const struct temporal_point *p);
+/* What the instanceIds of a series have in common. An instanceId is made of it and of the point's time, so it
+ * needs no room on disk and stays as long as the point does. */
+const char *temporal_series_key(struct arena *a, const char *entity, const struct history_series *series);
+/* The key and the time of an instanceId; false for any other URI. */
+bool temporal_instance_parse(const char *instance_id, const char **key, struct arena *a, instant *at);
+
 /* Streams an entity's history as CSV with one row a moment; replies. */
 bool temporal_csv(struct call *c, const struct temporal_query *q, const char *id, struct error *e);

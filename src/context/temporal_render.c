@@ -30,17 +30,20 @@ static void append_time(GString *out, instant t)
 
 /* ---- normalized ---- */
 
-static void render_instances(GString *out, const struct temporal_series *s, const struct render *r)
+static void render_instances(GString *out, const struct temporal_series *s, const struct temporal_query *q)
 {
     arena_auto scratch = arena_new();
-    struct render own = *r;
+    struct render own = q->render;
     own.sys_attrs = true; /* the times that a series is kept by must show */
     own.arena = scratch;
     for (guint i = 0; i < s->points->len; i++) {
+        const struct temporal_point *p = &g_array_index(s->points, struct temporal_point, i);
+        struct json *instance = temporal_instance(scratch, &s->series, s->key, p);
+        if (!q->render.sys_attrs && q->property != TEMPORAL_CREATED) {
+            json_remove(instance, "createdAt");
+        }
         comma(out);
-        render_instance(
-            out, temporal_instance(scratch, &s->series, &g_array_index(s->points, struct temporal_point, i)),
-            &own);
+        render_instance(out, instance, &own);
         if (i % POINTS_PER_SCRATCH == 0) {
             arena_clear(scratch);
         }
@@ -49,18 +52,16 @@ static void render_instances(GString *out, const struct temporal_series *s, cons
 
 /* ---- simplified ---- */
 
-static const struct {
-    const char *member; /* of the list */
-    bool wrapped;       /* {"languageMap": …} instead of the bare value */
-} lists[] = {
-    [KIND_PROPERTY] = {"values", false},
-    [KIND_RELATIONSHIP] = {"objects", false},
-    [KIND_GEO] = {"values", false},
-    [KIND_LANGUAGE] = {"languageMaps", true},
-    [KIND_VOCAB] = {"vocabs", true},
-    [KIND_LIST] = {"valueLists", false},
-    [KIND_LIST_RELATIONSHIP] = {"objectLists", false},
-    [KIND_JSON] = {"jsons", true},
+/* The member that lists the values. */
+static const char *const lists[] = {
+    [KIND_PROPERTY] = "values",
+    [KIND_RELATIONSHIP] = "objects",
+    [KIND_GEO] = "values",
+    [KIND_LANGUAGE] = "languageMaps",
+    [KIND_VOCAB] = "vocabs",
+    [KIND_LIST] = "valueLists",
+    [KIND_LIST_RELATIONSHIP] = "objectLists",
+    [KIND_JSON] = "jsons",
 };
 
 static enum attribute_kind kind_of(const struct temporal_series *s)
@@ -69,46 +70,23 @@ static enum attribute_kind kind_of(const struct temporal_series *s)
     return kind != KIND_NONE ? kind : KIND_PROPERTY;
 }
 
-static void append_language(GString *out, const char *text, const char *lang)
+/* A value as the simplified representation of its kind has it. */
+static void append_value(GString *out, const struct temporal_series *s, const struct temporal_point *p,
+                         const struct render *r)
 {
-    arena_auto a = arena_new();
-    const char *tag;
-    const struct json *map = json_parse(a, text, strlen(text), NULL);
-    const struct json *chosen = map != NULL ? render_language(map, lang, &tag) : NULL;
-    if (chosen != NULL) {
-        json_write(out, chosen);
-    } else {
-        g_string_append(out, "null");
-    }
-}
-
-static void append_value(GString *out, const struct temporal_point *p)
-{
+    enum attribute_kind kind = kind_of(s);
     if (p->is_number) {
         struct json number = {.type = JSON_DOUBLE, .number = p->number};
         json_write(out, &number);
+    } else if (kind == KIND_LANGUAGE || kind == KIND_VOCAB || kind == KIND_JSON) {
+        arena_auto scratch = arena_new();
+        struct render own = *r;
+        own.format = RENDER_SIMPLIFIED;
+        own.arena = scratch;
+        render_instance(out, temporal_instance(scratch, &s->series, NULL, p), &own);
     } else {
         g_string_append(out, p->text);
     }
-}
-
-static void append_pair(GString *out, const struct temporal_point *p, enum attribute_kind kind,
-                        const char *lang)
-{
-    comma(out);
-    g_string_append_c(out, '[');
-    if (lang != NULL) {
-        append_language(out, p->text, lang);
-    } else if (lists[kind].wrapped) {
-        g_string_append_printf(out, "{\"%s\":", kind_member(kind));
-        append_value(out, p);
-        g_string_append_c(out, '}');
-    } else {
-        append_value(out, p);
-    }
-    g_string_append_c(out, ',');
-    append_time(out, p->at);
-    g_string_append_c(out, ']');
 }
 
 static void open_series(GString *out, const struct temporal_series *s, const char *type)
@@ -123,14 +101,19 @@ static void open_series(GString *out, const struct temporal_series *s, const cha
 static void render_values(GString *out, const struct temporal_series *s, const struct render *r)
 {
     enum attribute_kind kind = kind_of(s);
-    const char *lang = kind == KIND_LANGUAGE ? r->lang : NULL;
-    if (lang != NULL) {
+    if (kind == KIND_LANGUAGE && r->lang != NULL) {
         kind = KIND_PROPERTY; /* one language makes it a plain text */
     }
     open_series(out, s, kind_type(kind));
-    g_string_append_printf(out, ",\"%s\":[", lists[kind].member);
+    g_string_append_printf(out, ",\"%s\":[", lists[kind]);
     for (guint i = 0; i < s->points->len; i++) {
-        append_pair(out, &g_array_index(s->points, struct temporal_point, i), kind, lang);
+        const struct temporal_point *p = &g_array_index(s->points, struct temporal_point, i);
+        comma(out);
+        g_string_append_c(out, '[');
+        append_value(out, s, p, r);
+        g_string_append_c(out, ',');
+        append_time(out, p->at);
+        g_string_append_c(out, ']');
     }
     g_string_append(out, "]}");
 }
@@ -158,7 +141,7 @@ static bool has_content(const struct temporal_series *s, enum temporal_format fo
 static void render_one(GString *out, const struct temporal_series *s, const struct temporal_query *q)
 {
     switch (q->format) {
-    case TEMPORAL_NORMALIZED: render_instances(out, s, &q->render); break;
+    case TEMPORAL_NORMALIZED: render_instances(out, s, q); break;
     case TEMPORAL_VALUES: render_values(out, s, &q->render); break;
     case TEMPORAL_AGGREGATED: render_aggregates(out, s); break;
     }
@@ -191,6 +174,20 @@ static int render_group(GString *out, const struct temporal_entity *t, int i, co
     }
     g_string_append(out, array ? "]" : "");
     return end;
+}
+
+/* createdAt, modifiedAt, deletedAt of the entity (6.3.11). */
+static void render_times(GString *out, const struct temporal_entity *t)
+{
+    static const char *const names[] = {"createdAt", "modifiedAt", "deletedAt"};
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        const struct json *time = json_get(t->head, names[i]);
+        if (time != NULL) {
+            comma(out);
+            g_string_append_printf(out, "\"%s\":", names[i]);
+            append_time(out, time->integer);
+        }
+    }
 }
 
 static void render_head(GString *out, const struct temporal_entity *t, const struct temporal_query *q)
@@ -228,6 +225,9 @@ void temporal_render(GString *out, const struct temporal_entity *t, const struct
 {
     g_string_append_c(out, '{');
     render_head(out, t, q);
+    if (q->render.sys_attrs) {
+        render_times(out, t);
+    }
     for (int i = 0; i < t->count;) {
         i = render_group(out, t, i, q);
     }

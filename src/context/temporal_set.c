@@ -14,17 +14,18 @@ void temporal_set_init(struct temporal_set *s, struct arena *a, const struct tem
     *s = (struct temporal_set){.a = a, .q = q, .entities = g_ptr_array_new(), .from = q->from, .to = q->to};
 }
 
-static void free_points(struct temporal_entity *entity)
+static void entity_free(struct temporal_entity *entity)
 {
     for (int i = 0; i < entity->count; i++) {
         g_clear_pointer(&entity->series[i].points, g_array_unref);
     }
+    arena_free(entity->arena);
 }
 
 void temporal_set_clear(struct temporal_set *s)
 {
     for (guint i = 0; s->entities != NULL && i < s->entities->len; i++) {
-        free_points(g_ptr_array_index(s->entities, i));
+        entity_free(g_ptr_array_index(s->entities, i));
     }
     g_clear_pointer(&s->entities, g_ptr_array_unref);
 }
@@ -146,11 +147,30 @@ const char *temporal_content_range(const struct temporal_set *s)
 
 /* ---- reading ---- */
 
+bool temporal_is_deletion(const struct history_point *p)
+{
+    return !p->is_number && strcmp(p->text, "\"" NGSI_NULL "\"") == 0;
+}
+
+/* Does the point have the Temporal Property that the query goes by? */
+static bool has_property(enum temporal_property property, const struct history_series *h,
+                         const struct history_point *p)
+{
+    switch (property) {
+    case TEMPORAL_OBSERVED: return h->observed && !temporal_is_deletion(p);
+    case TEMPORAL_CREATED:
+    case TEMPORAL_MODIFIED: return !h->observed && !temporal_is_deletion(p);
+    case TEMPORAL_DELETED: return temporal_is_deletion(p);
+    default: return true;
+    }
+}
+
 struct reader {
     struct temporal_set *set;
+    struct temporal_entity *entity;
     struct temporal_series *series;
     struct temporal_aggregate *aggregate;
-    int64_t count;
+    int64_t weight; /* of this series */
     bool found;
     bool failed;
     struct error *e;
@@ -160,24 +180,34 @@ static bool take_point(void *user, const struct history_point *p)
 {
     struct reader *r = user;
     struct temporal_set *s = r->set;
+    if (!has_property(s->q->property, &r->series->series, p)) {
+        return true;
+    }
     r->found = true;
     if (p->at < s->from || p->at >= s->to) {
         return false; /* beyond the cut, and so are all that follow */
     }
     struct temporal_point kept = {.at = p->at, .is_number = p->is_number, .number = p->number};
-    kept.text = p->is_number ? NULL : arena_strdup(s->a, p->text);
+    kept.text = p->is_number ? NULL : arena_strdup(r->entity->arena, p->text);
     g_array_append_val(r->series->points, kept);
-    s->weight += weight_of(&kept);
-    r->count++;
-    if (s->weight > 3 * INT64_C(1) * LIMIT_TEMPORAL_POINTS) {
-        return false; /* the cut that follows drops what is missing here */
-    }
-    return r->count != s->q->last_n;
+    r->weight += weight_of(&kept);
+    /* The cut that must come drops what is missing beyond the limit. */
+    return r->weight <= LIMIT_TEMPORAL_POINTS && r->series->points->len != s->q->last_n;
+}
+
+static bool notice_point(void *user, const struct history_point *p)
+{
+    struct reader *r = user;
+    r->found = has_property(r->set->q->property, &r->series->series, p);
+    return !r->found;
 }
 
 static bool aggregate_point(void *user, const struct history_point *p)
 {
     struct reader *r = user;
+    if (temporal_is_deletion(p) || !has_property(r->set->q->property, &r->series->series, p)) {
+        return true;
+    }
     r->found = true;
     r->failed = !temporal_aggregate_add(r->aggregate, p, r->e);
     return !r->failed;
@@ -193,160 +223,167 @@ static void reverse(GArray *points)
     }
 }
 
-static bool read_points(struct reader *r, const char *id, struct error *e)
+static bool each_point(struct reader *r, bool descending,
+                       bool (*each)(void *user, const struct history_point *p), struct error *e)
 {
     const struct temporal_query *q = r->set->q;
     const struct history_series *h = &r->series->series;
+    return store_history_points(q->store, r->entity->id, h->attribute, h->dataset, q->from, q->to, descending,
+                                each, r, e);
+}
+
+static bool read_points(struct reader *r, struct error *e)
+{
+    bool backwards = r->set->q->last_n > 0;
     r->series->points = g_array_new(FALSE, FALSE, sizeof(struct temporal_point));
-    if (!store_history_points(q->store, id, h->attribute, h->dataset, q->from, q->to, q->last_n > 0,
-                              take_point, r, e)) {
+    if (!each_point(r, backwards, take_point, e)) {
         return false;
     }
-    if (q->last_n > 0) {
+    if (backwards) {
         reverse(r->series->points);
+    }
+    r->set->weight += r->weight;
+    if (r->set->weight > 2 * INT64_C(1) * LIMIT_TEMPORAL_POINTS) {
+        cut(r->set);
     }
     return true;
 }
 
-static bool read_aggregates(struct reader *r, const char *id, struct error *e)
+/* Aggregated values are never cut: what is too much is refused. */
+static bool weigh_aggregates(struct temporal_set *s, const struct json *aggregates, struct error *e)
+{
+    for (const struct json *m = json_first(aggregates); m != NULL; m = m->next) {
+        s->weight += m->length;
+    }
+    return s->weight <= LIMIT_TEMPORAL_POINTS ||
+           error_set(e, ERROR_TOO_MANY_RESULTS,
+                     "More than %d aggregated values: use longer periods or fewer entities",
+                     "聚合结果超过 %d 个：请加长时段或减少实体", LIMIT_TEMPORAL_POINTS);
+}
+
+static bool read_aggregates(struct reader *r, struct error *e)
 {
     const struct temporal_query *q = r->set->q;
-    const struct history_series *h = &r->series->series;
-    bool relationship = strcmp(h->type, "Relationship") == 0 || strcmp(h->type, "ListRelationship") == 0;
-    r->aggregate = temporal_aggregate_new(r->set->a, &q->periods, q->methods, relationship);
-    bool ok = store_history_points(q->store, id, h->attribute, h->dataset, q->from, q->to, false,
-                                   aggregate_point, r, e) &&
-              !r->failed;
+    const char *type = r->series->series.type;
+    bool relationship = strcmp(type, "Relationship") == 0 || strcmp(type, "ListRelationship") == 0;
+    r->aggregate = temporal_aggregate_new(r->entity->arena, &q->periods, q->methods, relationship);
+    bool ok = each_point(r, false, aggregate_point, e) && !r->failed;
     if (ok && r->found) {
         r->series->aggregates = temporal_aggregate_finish(r->aggregate);
+        ok = weigh_aggregates(r->set, r->series->aggregates, e);
     }
     temporal_aggregate_free(r->aggregate);
     return ok;
 }
 
-static bool wants_dataset(const struct temporal_query *q, const char *dataset)
-{
-    for (const char *const *d = q->datasets; d != NULL && *d != NULL; d++) {
-        if (strcmp(*d, *dataset != '\0' ? dataset : "@none") == 0) {
-            return true;
-        }
-    }
-    return q->datasets == NULL;
-}
-
-static bool wants_series(const struct temporal_query *q, const struct history_series *h, bool hidden_too)
-{
-    bool right_time = q->property == TEMPORAL_EITHER || h->observed == (q->property == TEMPORAL_OBSERVED);
-    return right_time && wants_dataset(q, h->dataset) &&
-           (hidden_too || temporal_query_shows(q, h->attribute));
-}
-
-struct json *temporal_instance(struct arena *a, const struct history_series *series,
-                               const struct temporal_point *p)
-{
-    char at[INSTANT_TEXT];
-    struct json *instance = json_object(a);
-    json_add(instance, "type", json_string(a, series->type));
-    struct json *value =
-        p->is_number ? json_double(a, p->number) : json_parse(a, p->text, strlen(p->text), NULL);
-    json_add(instance, kind_member(kind_of_type(series->type, strlen(series->type))),
-             value != NULL ? value : json_null(a));
-    if (series->unit_code != NULL) {
-        json_add(instance, "unitCode", json_string(a, series->unit_code));
-    }
-    if (*series->dataset != '\0') {
-        json_add(instance, "datasetId", json_string(a, series->dataset));
-    }
-    if (series->observed) {
-        json_add(instance, "observedAt", json_string(a, instant_format(p->at, at)));
-    } else {
-        json_add(instance, "modifiedAt", json_int(a, p->at));
-    }
-    return instance;
-}
-
-/* The entity as filters see it: each attribute an array of its instances. */
-static struct json *as_entity(struct arena *a, const struct temporal_entity *t)
-{
-    struct json *entity = json_object(a);
-    json_add(entity, "id", json_string(a, t->id));
-    if (json_get(t->head, "type") != NULL) {
-        json_add(entity, "type", json_copy(a, json_get(t->head, "type")));
-    }
-    for (int i = 0; i < t->count; i++) {
-        const struct temporal_series *s = &t->series[i];
-        struct json *list = json_get(entity, s->series.attribute);
-        if (list == NULL && s->points->len > 0) {
-            list = json_add(entity, s->series.attribute, json_array(a));
-        }
-        for (guint n = 0; n < s->points->len; n++) {
-            json_append(
-                list, temporal_instance(a, &s->series, &g_array_index(s->points, struct temporal_point, n)));
-        }
-    }
-    return entity;
-}
-
-/* Drops the series that were read for the filter only. */
-static void hide_series(struct temporal_set *s, struct temporal_entity *t)
-{
-    int kept = 0;
-    for (int i = 0; i < t->count; i++) {
-        if (temporal_query_shows(s->q, t->series[i].series.attribute)) {
-            t->series[kept++] = t->series[i];
-        } else {
-            g_clear_pointer(&t->series[i].points, g_array_unref);
-        }
-    }
-    t->count = kept;
-}
-
-static int64_t entity_weight(const struct temporal_entity *t)
-{
-    g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(struct weighed));
-    int64_t sum = 0;
-    weigh(t, all);
-    for (guint i = 0; i < all->len; i++) {
-        sum += g_array_index(all, struct weighed, i).weight;
-    }
-    return sum;
-}
-
-static bool read_series(struct temporal_set *s, struct temporal_entity *t, bool points, bool *found,
+/* Reads what is to be shown; for an entity that is only counted, whether there is something. */
+static bool read_series(struct temporal_set *s, struct temporal_entity *t, bool keep, bool *found,
                         struct error *e)
 {
-    for (int i = 0; i < t->count; i++) {
-        struct reader r = {.set = s, .series = &t->series[i], .e = e};
-        if (!(points ? read_points(&r, t->id, e) : read_aggregates(&r, t->id, e))) {
+    for (int i = 0; i < t->count && (keep || !*found); i++) {
+        struct reader r = {.set = s, .entity = t, .series = &t->series[i], .e = e};
+        bool ok = !keep                                 ? each_point(&r, false, notice_point, e)
+                  : s->q->format == TEMPORAL_AGGREGATED ? read_aggregates(&r, e)
+                                                        : read_points(&r, e);
+        if (!ok) {
             return false;
         }
-        *found |= r.found && temporal_query_shows(s->q, t->series[i].series.attribute);
+        *found |= r.found;
     }
     return true;
 }
 
-static bool passes(struct temporal_entity *t, bool (*filter)(void *user, const struct json *entity),
-                   void *user)
+/* ---- what filters see ---- */
+
+enum { FILTER_POINTS = 1000000 }; /* weight of the instances of one entity that a filter is held against */
+
+struct filtering {
+    struct arena *a;
+    const char *id;
+    const struct temporal_query *q;
+    const struct history_series *series;
+    struct json *list;
+    int64_t weight;
+};
+
+static bool take_instance(void *user, const struct history_point *p)
 {
-    arena_auto scratch = arena_new();
-    return filter(user, as_entity(scratch, t));
+    struct filtering *f = user;
+    if (temporal_is_deletion(p) || !has_property(f->q->property, f->series, p)) {
+        return true;
+    }
+    struct temporal_point point = {.at = p->at, .is_number = p->is_number, .number = p->number};
+    point.text = p->is_number ? NULL : arena_strdup(f->a, p->text);
+    json_append(f->list, temporal_instance(f->a, f->series, NULL, &point));
+    f->weight += weight_of(&point);
+    return f->weight <= FILTER_POINTS;
 }
 
-/* The series that the request is about. */
-static bool list_series(struct temporal_set *s, struct temporal_entity *t, bool hidden_too, struct error *e)
+/* The entity as filters see it: each attribute an array of its instances in the range. */
+static struct json *as_entity(struct arena *a, const struct temporal_query *q, const struct json *entity,
+                              const struct history_series *all, int count, struct error *e)
 {
-    struct history_series *all;
-    int count;
-    if (!store_history_list(s->q->store, s->a, t->id, &all, &count, e)) {
-        return false;
+    static const char *const names[] = {"id", "type", "scope"};
+    struct json *out = json_object(a);
+    struct filtering f = {.a = a, .id = json_get_string(entity, "id"), .q = q};
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (json_get(entity, names[i]) != NULL) {
+            json_add(out, names[i], json_alias(a, json_get(entity, names[i])));
+        }
     }
-    t->series = arena_array(s->a, struct temporal_series, count);
     for (int i = 0; i < count; i++) {
-        if (wants_series(s->q, &all[i], hidden_too)) {
+        f.series = &all[i];
+        f.list = json_get(out, all[i].attribute);
+        f.list = f.list != NULL ? f.list : json_add(out, all[i].attribute, json_array(a));
+        if (!store_history_points(q->store, f.id, all[i].attribute, all[i].dataset, q->from, q->to, false,
+                                  take_instance, &f, e)) {
+            return NULL;
+        }
+    }
+    if (f.weight > FILTER_POINTS) {
+        error_set(e, ERROR_TOO_COMPLEX,
+                  "%.200s has more than %d instances in the range: q, georel and scopeQ need a shorter range",
+                  "%.200s 在该时段内的实例超过 %d 个：使用 q、georel、scopeQ 时请缩短时段", f.id,
+                  FILTER_POINTS);
+        return NULL;
+    }
+    for (struct json *m = json_first(out), *next; m != NULL; m = next) {
+        next = m->next;
+        if (m->type == JSON_ARRAY && m->first == NULL) {
+            json_remove(out, m->key);
+        }
+    }
+    return out;
+}
+
+static bool passes(struct temporal_set *s, const struct json *entity, const struct history_series *all,
+                   int count, const struct temporal_filter *filter, bool *found, struct error *e)
+{
+    arena_auto scratch = arena_new();
+    const struct json *seen = as_entity(scratch, s->q, entity, all, count, e);
+    *found = seen != NULL && filter->holds(filter->user, seen);
+    return seen != NULL;
+}
+
+/* ---- one entity ---- */
+
+static bool lists(const char *const *names, const char *name)
+{
+    return names == NULL || g_strv_contains(names, name);
+}
+
+/* The series that are to be shown. */
+static void choose_series(const struct temporal_query *q, struct temporal_entity *t,
+                          const struct history_series *all, int count)
+{
+    t->series = arena_array(t->arena, struct temporal_series, count);
+    for (int i = 0; i < count; i++) {
+        if (temporal_query_shows(q, all[i].attribute) &&
+            lists(q->render.datasets, *all[i].dataset != '\0' ? all[i].dataset : "@none")) {
+            t->series[t->count].key = temporal_series_key(t->arena, t->id, &all[i]);
             t->series[t->count++].series = all[i];
         }
     }
-    return true;
 }
 
 /* An attribute asked for by name must have at least one of the methods (5.7.4.4). */
@@ -363,35 +400,55 @@ static bool check_methods(struct temporal_set *s, const struct temporal_entity *
     return true;
 }
 
-bool temporal_set_read(struct temporal_set *s, const char *id, const struct json *head, bool keep,
-                       bool (*filter)(void *user, const struct json *entity), void *user, bool *found,
-                       struct error *e)
+static const struct json *head_of(struct arena *a, const struct json *entity)
 {
-    struct temporal_entity *t = arena_new0(s->a, struct temporal_entity);
-    bool aggregated = s->q->format == TEMPORAL_AGGREGATED;
-    int64_t weight_before = s->weight;
-    t->id = arena_strdup(s->a, id);
-    t->head = head;
-    *found = false;
-    bool ok = list_series(s, t, filter != NULL, e) &&
-              ((aggregated && filter == NULL) || read_series(s, t, true, found, e));
-    *found = ok && *found && (filter == NULL || passes(t, filter, user));
-    if (ok && aggregated && (filter == NULL || *found)) {
-        free_points(t);
-        hide_series(s, t);
-        ok = read_series(s, t, false, found, e) && check_methods(s, t, e);
-    } else if (filter != NULL) {
-        hide_series(s, t);
+    static const char *const names[] = {"type", "scope", "createdAt", "modifiedAt", "deletedAt"};
+    struct json *head = json_object(a);
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        const struct json *value = json_get(entity, names[i]);
+        if (value != NULL) {
+            json_add(head, names[i], json_copy(a, value));
+        }
     }
-    if (!ok || !*found || !keep) {
-        free_points(t);
-        s->weight = weight_before;
-        return ok;
+    return head;
+}
+
+static struct temporal_entity *entity_new(const struct json *entity)
+{
+    struct arena *a = arena_new();
+    struct temporal_entity *t = arena_new0(a, struct temporal_entity);
+    *t = (struct temporal_entity){.arena = a, .id = arena_strdup(a, json_get_string(entity, "id"))};
+    t->head = head_of(a, entity);
+    return t;
+}
+
+static bool read_entity(struct temporal_set *s, struct temporal_entity *t, const struct json *entity,
+                        bool keep, const struct temporal_filter *filter, bool *found, struct error *e)
+{
+    struct history_series *all;
+    int count;
+    *found = true;
+    if (!store_history_list(s->q->store, t->arena, t->id, &all, &count, e) ||
+        (filter != NULL && !passes(s, entity, all, count, filter, found, e))) {
+        return false;
     }
-    g_ptr_array_add(s->entities, t);
-    s->weight = weight_before + entity_weight(t);
-    if (s->weight > 2 * INT64_C(1) * LIMIT_TEMPORAL_POINTS) {
-        cut(s);
+    if (*found) {
+        *found = false;
+        choose_series(s->q, t, all, count);
+        return read_series(s, t, keep, found, e) && check_methods(s, t, e);
     }
     return true;
+}
+
+bool temporal_set_read(struct temporal_set *s, const struct json *entity, enum temporal_keep keep,
+                       const struct temporal_filter *filter, bool *found, struct error *e)
+{
+    struct temporal_entity *t = entity_new(entity);
+    g_ptr_array_add(s->entities, t); /* so that a cut reaches it */
+    bool ok = read_entity(s, t, entity, keep != TEMPORAL_COUNT, filter, found, e);
+    if (!ok || keep == TEMPORAL_COUNT || (keep == TEMPORAL_KEEP && !*found)) {
+        g_ptr_array_set_size(s->entities, (gint)s->entities->len - 1);
+        entity_free(t);
+    }
+    return ok;
 }

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "context/digest.h"
+#include "context/gone.h"
 #include "context/writing.h"
 
 /* ---- the entity ---- */
@@ -288,7 +289,7 @@ bool entity_delete(struct txn *t, const char *id, const struct write *how, uint6
     if (old == NULL || (how->type != NULL && !type_query_matches(how->type, json_get(old, "type")))) {
         return not_found(id, e);
     }
-    if (!entity_cache_delete(t, entry, e)) {
+    if (!gone_put(t, old, txn_now(t), e) || !entity_cache_delete(t, entry, e)) {
         return false;
     }
     GString *out = entity_cache_text(cache);
