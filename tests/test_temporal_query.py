@@ -77,6 +77,8 @@ def test_ids_put_the_answer_in_order(hub):
     assert ids(hub.get(base + "id")) == ["1", "2", "3"]
     assert ids(hub.get(base + "id;desc")) == ["3", "2", "1"]
     assert ids(hub.get(base + "id;desc&limit=1&offset=1")) == ["2"]
+    assert ids(hub.get(base + "id&collation=zh-u-co-pinyin")) == ["1", "2", "3"]
+    assert hub.get(base + "id&collation=no-such-order-at-all").status == 400
     assert hub.get(base + "pm25").status == 400
     assert hub.get(f"{BASE}?type=Station&{RANGE}&orderBy=id").status == 400
 

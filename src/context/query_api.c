@@ -429,12 +429,8 @@ bool query_by_body(struct call *c, struct error *e)
     bool local;
     const struct json *body = call_flag(c, "local", &local, e) ? call_body(c, e) : NULL;
     if (body == NULL || !check_members(body, e) || !call_render(c, &render, e) ||
-<<<<<<< HEAD
-        !body_projection(c, body, &render, e) || !query_read_body(&query, c->arena, c->ctx, body, e) ||
+        !query_read_projection(c, body, &render, e) || !query_read_body(&query, c->arena, c->ctx, body, e) ||
         !body_order(c, json_get(body, "ordering"), local, &order, e)) {
-=======
-        !query_read_projection(c, body, &render, e) || !query_read_body(&query, c->arena, c->ctx, body, e)) {
->>>>>>> ab73c2f (Histories: queries by a body, deleted entities, ids of instances; filters see the whole range, a cut loses no series)
         return false;
     }
     if (query.selectors_count == 0 && query.q == NULL && query.geo == NULL && query.scope == NULL &&

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "context/entity.h"
 #include "context/gone.h"
+#include "context/order.h"
 #include "context/temporal_job.h"
 
 /* ---- compiling ---- */
@@ -60,8 +61,14 @@ static bool too_wide(struct error *e)
                      "请说明查询条件：至少给出 type、attrs、q、georel 之一，或用 local=true 查询全部");
 }
 
-static bool take_order(struct temporal_job *j, const char *text, bool local, struct error *e)
+static bool take_order(struct temporal_job *j, const char *text, const char *collation, bool local,
+                       struct error *e)
 {
+    struct order_text checked = {.by = "id", .collation = collation};
+    order_auto order = collation != NULL ? order_compile(j->call.arena, j->call.ctx, &checked, e) : NULL;
+    if (collation != NULL && order == NULL) {
+        return false;
+    }
     static const struct {
         const char *text;
         int order;
@@ -94,7 +101,7 @@ bool temporal_select_parameters(struct temporal_job *j, struct error *e)
     if (!local && text.type == NULL && text.q == NULL && text.georel == NULL && text.attrs == NULL) {
         return too_wide(e);
     }
-    return take_order(j, request_query(r, "orderBy"), local, e) &&
+    return take_order(j, request_query(r, "orderBy"), request_query(r, "collation"), local, e) &&
            compile(j, &text, request_query(r, "expandValues"), e);
 }
 
@@ -130,7 +137,8 @@ bool temporal_select_body(struct temporal_job *j, const struct json *body, struc
     struct arena *a = j->call.arena;
     bool local;
     if (!call_flag(&j->call, "local", &local, e) || !check_csf(text_of(body, "csf"), e) ||
-        !take_order(j, json_get_string(json_get(body, "ordering"), "orderBy"), local, e) ||
+        !take_order(j, text_of(json_get(body, "ordering"), "orderBy"),
+                    text_of(json_get(body, "ordering"), "collation"), local, e) ||
         !compile_filter(j, text_of(body, "q"), text_of(body, "expandValues"), e) ||
         !query_read_body(&j->selection, a, j->call.ctx, without_filters(a, body), e)) {
         return false;
