@@ -24,7 +24,7 @@ static const struct {
     [ERROR_METHOD_NOT_ALLOWED] = {405, "about:blank", "Method not allowed", "不支持该方法"},
     [ERROR_NOT_ACCEPTABLE] = {406, "about:blank", "Not acceptable", "无法提供所要求的格式"},
     [ERROR_ALREADY_EXISTS] = {409, NGSI "AlreadyExists", "Already exists", "已经存在"},
-    [ERROR_CONFLICT] = {409, "about:blank", "Not possible in this state", "当前状态不允许"},
+    [ERROR_CONFLICT] = {409, NGSI "Conflict", "Not possible in this state", "当前状态不允许"},
     [ERROR_LENGTH_REQUIRED] = {411, "about:blank", "Length required", "缺少内容长度"},
     [ERROR_TOO_LARGE] = {413, "about:blank", "Too large", "内容过大"},
     [ERROR_UNSUPPORTED_MEDIA] = {415, "about:blank", "Unsupported media type", "不支持的内容类型"},

@@ -30,6 +30,7 @@ enum {
     LIMIT_REPLY_SECONDS = 30,         /* for a client to take 2 MiB of a reply; more for a longer one */
     LIMIT_STREAMS = 2000,             /* live streams open at once */
     LIMIT_SUBSCRIPTIONS = 20000,
+    LIMIT_REGISTRATIONS = 10000,    /* context source registrations of one space */
     LIMIT_PACK_FILE = 1 << 20,      /* bytes of one YAML file */
     LIMIT_PACK_NODES = 100000,      /* nodes of one YAML file, aliases expanded */
     LIMIT_TEXT = 20000,             /* bytes of one comment or form field */

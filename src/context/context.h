@@ -102,11 +102,12 @@ bool context_find(struct view *v, const struct context_query *q,
 
 /* ---- the module in a running hub ---- */
 
-/* Tables of routes, each on one page: /ngsi-ld/v1 (routes.c), its temporal part, its subscriptions, the
- * live stream /api/v1/stream, and the tenants. */
+/* Tables of routes, each on one page: /ngsi-ld/v1 (routes.c), its temporal part, its subscriptions, its
+ * context sources, the live stream /api/v1/stream, and the tenants. */
 extern const struct route context_routes[];
 extern const struct route temporal_routes[];
 extern const struct route subscription_routes[];
+extern const struct route registration_routes[];
 extern const struct route stream_routes[];
 extern const struct route tenant_routes[];
 /* Gives the routes their store and starts the threads that read histories, wake live streams and deliver

@@ -54,6 +54,12 @@ bool registration_may_send(struct registration *r, instant now)
     return !r->last_failed || now >= r->last_failure + (int64_t)r->cooldown_ms * 1000;
 }
 
+void registration_touch(struct registration *r)
+{
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&r->lock);
+    r->unsaved = true;
+}
+
 struct json *registration_state(struct arena *a, struct registration *r)
 {
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&r->lock);
@@ -100,7 +106,8 @@ static void show_state(struct arena *a, struct json *out, struct registration *r
     show_time(a, out, "lastFailure", r->last_failure);
 }
 
-struct json *registration_show(struct arena *a, struct registration *r, const struct ld_context *ctx)
+struct json *registration_show(struct arena *a, struct registration *r, const struct ld_context *ctx,
+                               bool sys_attrs)
 {
     struct json *out = json_copy(a, r->body);
     for (struct json *i = json_first(json_get(out, "information")); i != NULL; i = i->next) {
@@ -111,5 +118,9 @@ struct json *registration_show(struct arena *a, struct registration *r, const st
         }
     }
     show_state(a, out, r);
+    if (sys_attrs) {
+        show_time(a, out, "createdAt", r->created);
+        show_time(a, out, "modifiedAt", r->modified);
+    }
     return out;
 }

@@ -102,6 +102,7 @@ struct registration {
     uint64_t operations;
     const struct registration_info *info;
     int info_count;
+    instant created, modified;
     const char *endpoint;        /* http(s)://…, without a slash at the end and without /ngsi-ld/v1 */
     const char *tenant;          /* or NULL */
     const char *alias;           /* contextSourceAlias, or NULL */
@@ -148,7 +149,11 @@ void registration_report(struct registration *r, bool ok);
 /* False while it cools down after a failure (management.cooldown): then it counts as timed out. */
 bool registration_may_send(struct registration *r, instant now);
 
-/* As its readers see it: body with names in their context ctx, and how it fared. */
-struct json *registration_show(struct arena *a, struct registration *r, const struct ld_context *ctx);
+/* As its readers see it: body with names in their context ctx, how it fared, and with sys_attrs since when.
+ */
+struct json *registration_show(struct arena *a, struct registration *r, const struct ld_context *ctx,
+                               bool sys_attrs);
+/* Asks for what is kept of it to be written anew. */
+void registration_touch(struct registration *r);
 /* What is kept of how it fared. */
 struct json *registration_state(struct arena *a, struct registration *r);

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The registrations of one space in memory. */
-#include "context/registry.h"
-
 #include <string.h>
 
 #include "base/log.h"
-
-struct registry {
-    GMutex lock;
-    GPtrArray *all; /* references, in the order of matching */
-    gint count;     /* atomic: all->len */
-};
+#include "context/registry_inside.h"
 
 /* Exclusive, redirect, inclusive, auxiliary; by id within each. */
 static int in_order(const struct registration *a, const struct registration *b)
@@ -89,6 +82,22 @@ bool registry_remove(struct registry *r, const char *id)
     return true;
 }
 
+struct registry *registry_ref(struct registry *r)
+{
+    g_atomic_int_inc(&r->references);
+    return r;
+}
+
+void registry_unref(struct registry *r)
+{
+    if (g_atomic_int_dec_and_test(&r->references)) {
+        g_ptr_array_unref(r->all);
+        g_hash_table_unref(r->pending);
+        g_mutex_clear(&r->lock);
+        g_free(r);
+    }
+}
+
 /* ---- loading ---- */
 
 struct loading {
@@ -112,6 +121,8 @@ static bool load_one(void *user, const void *key, size_t key_length, const char 
     if (r == NULL) {
         log_failure("registry", "load a registration", &e);
     } else {
+        r->created = json_get_int(kept, "createdAt", 0);
+        r->modified = json_get_int(kept, "modifiedAt", 0);
         g_ptr_array_add(l->registry->all, registration_ref(r));
     }
     return true;
@@ -122,18 +133,21 @@ struct registry *registry_open(struct store *s, struct error *e)
     struct registry *r = g_new0(struct registry, 1);
     view_auto v = view_begin(s);
     struct loading loading = {r, v};
+    r->references = 1;
+    r->store = s;
     r->all = g_ptr_array_new_with_free_func((GDestroyNotify)registration_unref);
+    r->pending = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)registration_unref);
     view_kv_scan(v, REGISTRY_SPACE, NULL, 0, false, load_one, &loading);
     g_ptr_array_sort(r->all, compare);
     r->count = (gint)r->all->len;
+    registry_keeper_add(r);
     return r;
 }
 
 void registry_close(struct registry *r)
 {
     if (r != NULL) {
-        g_ptr_array_unref(r->all);
-        g_mutex_clear(&r->lock);
-        g_free(r);
+        registry_keeper_remove(r);
+        registry_unref(r);
     }
 }

@@ -72,19 +72,27 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(registry_matches_auto_target, registry_matches_
 /* `registry_matches_auto m = registry_match(…);` */
 #define registry_matches_auto g_auto(registry_matches_auto_target)
 
+/* What its "information" alone covers of the entities and attributes asked for, all else aside. */
+bool registration_covers(const struct registration *r, struct arena *a, const struct registry_query *q,
+                         struct registry_match *m);
 /* The same for one registration; false when it does not match. *m gets no reference of its own. */
 bool registration_match(struct registration *r, struct arena *a, const struct registry_query *q,
                         struct registry_match *m);
 
-/* ---- parts, for the files of the registry alone ---- */
+/* ---- changing, inside a job of the space's store ---- */
 
-/* id → {"body": …}, and id → how it fared. */
-#define REGISTRY_SPACE "registrations"
-#define REGISTRY_STATE_SPACE "registrations.state"
+/* The registration as this commit sees it, what is not yet durable included: a reference, or NULL. */
+struct registration *registry_current(struct registry *r, const char *id);
+/* Puts next in the place of the registration of that id (NULL: removes it): held against the others
+ * (ERROR_CONFLICT, 5.9.2.4), written, and told to the subscribers to registrations. */
+bool registry_write(struct registry *r, struct txn *t, struct arena *a, const char *id,
+                    struct registration *next, struct error *e);
+/* In the job's done: makes what was written valid for requests, or forgets it. */
+void registry_written(struct registry *r, const char *id, struct registration *next, bool durable);
+/* Does an entity of the view stand in the way of a proxied registration (5.9.2.4)? Not inside a job. */
+bool registry_check_entities(const struct registration *r, struct view *v, struct error *e);
 
-/* Installs a registration, or a new version of one. */
-void registry_put(struct registry *r, struct registration *registration);
-/* False when there is none. */
-bool registry_remove(struct registry *r, const char *id);
-/* All of them in order, as a new array of references. */
-GPtrArray *registry_all(struct registry *r);
+/* One thread for all registries: deletes registrations when they expire, keeps how the others fared. Between
+ * these two calls; registries may come and go. */
+void registry_keeper_start(void);
+void registry_keeper_stop(void);

@@ -2,7 +2,7 @@
 /* Which registrations a request concerns (ETSI GS CIM 009 V1.9.1, 5.12, 5.10.2.4). */
 #include <string.h>
 
-#include "context/registry.h"
+#include "context/registry_inside.h"
 
 /* ---- entities ---- */
 
@@ -120,9 +120,10 @@ static void join_attributes(struct arena *a, struct registry_match *m)
     m->attributes = names;
 }
 
-static bool take_parts(const struct registration *r, struct arena *a, const struct registry_query *q,
-                       struct registry_match *m)
+bool registration_covers(const struct registration *r, struct arena *a, const struct registry_query *q,
+                         struct registry_match *m)
 {
+    *m = (struct registry_match){.registration = (struct registration *)r};
     struct registry_part *parts = arena_array(a, struct registry_part, r->info_count);
     m->parts = parts;
     for (int i = 0; i < r->info_count; i++) {
@@ -210,10 +211,9 @@ static bool matches_space(const struct registration *r, const struct registry_qu
 bool registration_match(struct registration *r, struct arena *a, const struct registry_query *q,
                         struct registry_match *m)
 {
-    *m = (struct registry_match){.registration = r};
     return (q->operations == 0 || (q->operations & r->operations) != 0) && matches_time(r, q) &&
            matches_datasets(r, q) && (q->via == NULL || r->alias == NULL || !is_in_via(q->via, r->alias)) &&
-           take_parts(r, a, q, m) &&
+           registration_covers(r, a, q, m) &&
            (q->scope == NULL || r->scopes == NULL || scope_query_matches(q->scope, r->scopes)) &&
            matches_space(r, q) && (q->csf == NULL || matches_csf(r, a, q->csf));
 }

@@ -238,12 +238,12 @@ static void test_report(void)
     registration_auto r = made(HEAD "\"information\": [{\"propertyNames\": [\"t\"]}], \"management\": "
                                     "{\"cooldown\": 60000}}");
     g_assert_true(registration_may_send(r, instant_now()));
-    g_assert_null(json_get(registration_show(a, r, NULL), "status"));
+    g_assert_null(json_get(registration_show(a, r, NULL, false), "status"));
     registration_report(r, false);
     g_assert_false(registration_may_send(r, instant_now()));
     g_assert_true(registration_may_send(r, instant_now() + 61 * INSTANT_SECOND));
     registration_report(r, true);
-    const struct json *shown = registration_show(a, r, NULL);
+    const struct json *shown = registration_show(a, r, NULL, false);
     g_assert_true(json_streq(json_get(shown, "status"), "ok"));
     g_assert_cmpint(json_get_int(shown, "timesSent", 0), ==, 2);
     g_assert_cmpint(json_get_int(shown, "timesFailed", 0), ==, 1);

@@ -387,6 +387,7 @@ bool space_start(struct store *s, struct http_client *client, struct error *e)
 {
     counters_register(counters, G_N_ELEMENTS(counters));
     notification_senders_start();
+    registry_keeper_start();
     t.client = client;
     t.stopping = false;
     t.spaces = g_hash_table_new(g_str_hash, g_str_equal);
@@ -421,6 +422,7 @@ void space_stop(void)
         return;
     }
     stop_thread();
+    registry_keeper_stop();
     notifier_stop(g_steal_pointer(&t.home.notifier));
     registry_close(g_steal_pointer(&t.home.registry));
     g_autoptr(GList) all = g_hash_table_get_values(t.spaces);

@@ -43,6 +43,8 @@ bool q_matches(const struct q *q, const struct json *entity, const struct q_read
 /* The top-level attributes that must exist in whatever matches (for an index or a cheap first look),
  * NULL-terminated; may be empty. Lives as long as q. */
 const char *const *q_required(const struct q *q);
+/* All top-level attributes that it names, each once, NULL-terminated. Lives as long as q. */
+const char *const *q_attributes(const struct q *q);
 typedef struct q q_autoptr_target;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(q_autoptr_target, q_free)
 #define q_auto g_autoptr(q_autoptr_target)

@@ -552,6 +552,22 @@ static void collect_common(const struct q_node *alternatives, GPtrArray *set)
     }
 }
 
+/* The attribute that a term begins with. */
+static const char *attribute_of(const struct q_term *t)
+{
+    return t->hops != NULL ? t->hops->attribute : t->path[0];
+}
+
+static void collect_all(const struct q_node *node, GPtrArray *set)
+{
+    if (node->kind == Q_TERM && !holds(set, attribute_of(node->term))) {
+        g_ptr_array_add(set, (gpointer)attribute_of(node->term));
+    }
+    for (const struct q_node *n = node->kind != Q_TERM ? node->first : NULL; n != NULL; n = n->next) {
+        collect_all(n, set);
+    }
+}
+
 static void collect_required(const struct q_node *node, GPtrArray *set)
 {
     if (node->kind == Q_OR) {
@@ -565,7 +581,7 @@ static void collect_required(const struct q_node *node, GPtrArray *set)
         return;
     }
     if (node->kind == Q_TERM) {
-        const char *name = node->term->hops != NULL ? node->term->hops->attribute : node->term->path[0];
+        const char *name = attribute_of(node->term);
         if (!holds(set, name)) {
             g_ptr_array_add(set, (gpointer)name);
         }
@@ -597,6 +613,9 @@ struct q *q_compile(const char *text, const struct q_options *options, struct er
     g_autoptr(GPtrArray) set = g_ptr_array_new();
     collect_required(q->root, set);
     q->required = strings_of(q->a, set);
+    g_ptr_array_set_size(set, 0);
+    collect_all(q->root, set);
+    q->attributes = strings_of(q->a, set);
     return g_steal_pointer(&q);
 }
 
@@ -612,4 +631,9 @@ void q_free(struct q *q)
 const char *const *q_required(const struct q *q)
 {
     return q->required;
+}
+
+const char *const *q_attributes(const struct q *q)
+{
+    return q->attributes;
 }

@@ -309,6 +309,9 @@ static void required_attributes_are_known(void)
     g_assert_null(r[2]);
     q_auto other = q_compile("a|b", NULL, NULL);
     g_assert_null(q_required(other)[0]);
+    g_assert_cmpstr(q_attributes(other)[0], ==, "a");
+    g_assert_cmpstr(q_attributes(other)[1], ==, "b");
+    g_assert_null(q_attributes(other)[2]);
 }
 
 static bool scope_holds(const char *query, const char *scopes)

@@ -61,4 +61,5 @@ struct q {
     struct q_node *root;
     GPtrArray *patterns; /* owned GRegex */
     const char *const *required;
+    const char *const *attributes;
 };
