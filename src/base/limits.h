@@ -22,6 +22,7 @@ enum {
     LIMIT_ORDER_TEXT = 1024,          /* bytes of a text that ordering looks at */
     LIMIT_JOIN_LEVEL = 10,            /* joinLevel */
     LIMIT_LINKED = 5000,              /* linked entities in one answer */
+    LIMIT_LINKED_BYTES = 64 << 20,    /* bytes of linked entities read for one answer */
     LIMIT_EXPORT = 100000,            /* rows of one list as CSV */
     LIMIT_QUERY_NODES = 200,          /* terms of one q expression */
     LIMIT_COORDINATES = 100000,       /* positions of one geometry */

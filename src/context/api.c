@@ -358,11 +358,31 @@ static const char *const *with_head(struct arena *a, const char *const *attrs)
     return all;
 }
 
-const struct json *call_context_member(struct call *c)
+const char *call_preference(struct call *c, const char *name)
 {
     const char *prefer = request_header(c->request, "Prefer");
+    g_auto(GStrv) all = g_strsplit(prefer != NULL ? prefer : "", ",", 50);
+    for (char **one = all; *one != NULL; one++) {
+        char *value = strchr(*one, '=');
+        if (value == NULL) {
+            continue;
+        }
+        *value++ = '\0';
+        value[strcspn(value, ";")] = '\0'; /* parameters of the preference */
+        value = g_strstrip(value);
+        size_t n = strlen(value);
+        bool quoted = n > 1 && value[0] == '"' && value[n - 1] == '"';
+        if (g_ascii_strcasecmp(g_strstrip(*one), name) == 0) {
+            return arena_strndup(c->arena, value + quoted, n - 2 * (size_t)quoted);
+        }
+    }
+    return NULL;
+}
+
+const struct json *call_context_member(struct call *c)
+{
     bool in_link = c->accept == MEDIA_JSON ||
-                   (c->accept == MEDIA_GEO_JSON && prefer != NULL && strstr(prefer, "body=json") != NULL);
+                   (c->accept == MEDIA_GEO_JSON && g_strcmp0(call_preference(c, "body"), "json") == 0);
     if (in_link) {
         return NULL;
     }
@@ -371,15 +391,26 @@ const struct json *call_context_member(struct call *c)
 
 bool call_projection(struct call *c, const char *pick, const char *attrs, struct render *out, struct error *e)
 {
-    if (pick != NULL && (out->pick = query_names(c->arena, c->ctx, pick, NULL, e)) == NULL) {
-        return false;
+    if (pick != NULL) {
+        out->pick_tree = projection_parse(c->arena, c->ctx, pick, e);
+        out->pick = out->pick_tree != NULL ? out->pick_tree->names : NULL;
+        return out->pick != NULL;
     }
-    if (attrs != NULL && pick == NULL) {
+    if (attrs != NULL) {
         const char *const *names = query_names(c->arena, c->ctx, attrs, NULL, e);
         out->pick = names != NULL ? with_head(c->arena, names) : NULL;
         return names != NULL;
     }
     return true;
+}
+
+bool call_omission(struct call *c, const char *omit, struct render *out, struct error *e)
+{
+    if (omit != NULL) {
+        out->omit_tree = projection_parse(c->arena, c->ctx, omit, e);
+        out->omit = out->omit_tree != NULL ? out->omit_tree->plain : NULL;
+    }
+    return omit == NULL || out->omit != NULL;
 }
 
 bool call_datasets(struct call *c, const char *text, struct render *out, struct error *e)
@@ -411,13 +442,15 @@ bool call_render(struct call *c, struct render *out, struct error *e)
                            .sys_attrs = (c->options & CALL_SYS_ATTRS) != 0,
                            .lang = request_query(r, "lang"),
                            .context_value = call_context_member(c)};
-    if (omit != NULL && (out->omit = query_names(c->arena, c->ctx, omit, NULL, e)) == NULL) {
-        return false;
+    if (geometry != NULL && c->accept != MEDIA_GEO_JSON) {
+        return error_set(e, ERROR_BAD_REQUEST_DATA,
+                         "geometryProperty is for GeoJSON: send Accept: application/geo+json with it",
+                         "geometryProperty 只用于 GeoJSON：请同时发送 Accept: application/geo+json");
     }
     if (geometry != NULL && (out->geometry_property = ingest_name(c->arena, c->ctx, geometry, e)) == NULL) {
         return false;
     }
-    return call_datasets(c, request_query(r, "datasetId"), out, e) &&
+    return call_omission(c, omit, out, e) && call_datasets(c, request_query(r, "datasetId"), out, e) &&
            call_projection(c, request_query(r, "pick"), request_query(r, "attrs"), out, e);
 }
 

@@ -75,8 +75,12 @@ bool call_render(struct call *c, struct render *out, struct error *e);
  * NULL. */
 bool call_projection(struct call *c, const char *pick, const char *attrs, struct render *out,
                      struct error *e);
+/* The same for omit, which may be NULL. */
+bool call_omission(struct call *c, const char *omit, struct render *out, struct error *e);
 /* Sets the datasetIds to show from a comma-separated list; text may be NULL. */
 bool call_datasets(struct call *c, const char *text, struct render *out, struct error *e);
+/* The value of a preference ("body", "ngsi-ld") in the Prefer header (RFC 7240), or NULL. */
+const char *call_preference(struct call *c, const char *name);
 /* The "@context" to write for media types that carry it; NULL when the Link header does. */
 const struct json *call_context_member(struct call *c);
 /* Replies text in the media type asked for, with the Link to the @context. links are further Link values, or

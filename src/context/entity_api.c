@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "context/answer.h"
 #include "context/api.h"
 #include "context/entity.h"
 #include "context/ingest.h"
@@ -269,9 +270,12 @@ static bool type_fits(struct call *c, const struct json *entity, bool *fits, str
 static bool retrieve_entity(struct call *c, struct error *e)
 {
     struct render render;
+    struct join_text join = {0};
+    answer_auto answer = {0};
     bool fits;
     const char *id = call_id(c, e);
-    if (id == NULL || !call_render(c, &render, e)) {
+    if (id == NULL || !call_render(c, &render, e) || !answer_join_parameters(c, &join, e) ||
+        !answer_init(&answer, c, &join, &render, e)) {
         return false;
     }
     view_auto v = view_begin(c->space->store);
@@ -283,14 +287,8 @@ static bool retrieve_entity(struct call *c, struct error *e)
         return error_set(e, ERROR_NOT_FOUND, "There is no entity %s%s", "没有实体 %s%s", id,
                          entity != NULL ? " (type, attrs)" : "");
     }
-    GString *out = g_string_sized_new(1024);
-    if (c->accept == MEDIA_GEO_JSON) {
-        render_feature(out, entity, &render);
-    } else {
-        render_entity(out, entity, &render);
-    }
-    call_reply(c, 200, out, NULL);
-    return true;
+    answer_begin(&answer, v, false);
+    return answer_entity(&answer, entity) && answer_reply(&answer, NULL);
 }
 
 /* ---- operations ---- */
@@ -309,20 +307,25 @@ void serve_create_entity(struct request *r)
 
 void serve_query_entities(struct request *r)
 {
-    static const char *const parameters[] = {
-        "id",          "idPattern", "type",          "q",         "georel", "geometry", "coordinates",
-        "geoproperty", "scopeQ",    "datasetId",     "attrs",     "pick",   "omit",     "limit",
-        "offset",      "count",     "options",       "format",    "lang",   "local",    "geometryProperty",
-        "orderBy",     "orderFrom", "orderGeometry", "collation", NULL};
+    static const char *const parameters[] = {"id",          "idPattern",   "type",
+                                             "q",           "georel",      "geometry",
+                                             "coordinates", "geoproperty", "scopeQ",
+                                             "datasetId",   "attrs",       "pick",
+                                             "omit",        "limit",       "offset",
+                                             "count",       "options",     "format",
+                                             "lang",        "local",       "geometryProperty",
+                                             "join",        "joinLevel",   "containedBy",
+                                             "orderBy",     "orderFrom",   "orderGeometry",
+                                             "collation",   NULL};
     static const struct operation o = {query_entities, parameters, read_options, true};
     call_serve(r, &o);
 }
 
 void serve_retrieve_entity(struct request *r)
 {
-    static const char *const parameters[] = {"datasetId", "attrs", "pick", "omit",  "options",
-                                             "format",    "lang",  "type", "local", "geometryProperty",
-                                             NULL};
+    static const char *const parameters[] = {
+        "datasetId",        "attrs", "pick",      "omit",        "options", "format", "lang", "type", "local",
+        "geometryProperty", "join",  "joinLevel", "containedBy", NULL};
     static const struct operation o = {retrieve_entity, parameters, read_options, true};
     call_serve(r, &o);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "context/answer.h"
 #include "context/ingest.h"
 #include "context/order.h"
 
@@ -70,38 +71,6 @@ const char *query_page_links(struct call *c, const struct query_page *page)
 
 /* ---- the answer ---- */
 
-struct answer {
-    GString *out;
-    const struct render *render;
-    bool features;
-    int count;
-};
-
-static bool add_entity(void *user, const struct json *entity)
-{
-    struct answer *answer = user;
-    if (answer->count++ > 0) {
-        g_string_append_c(answer->out, ',');
-    }
-    if (answer->features) {
-        render_feature(answer->out, entity, answer->render);
-    } else {
-        render_entity(answer->out, entity, answer->render);
-    }
-    return true;
-}
-
-static void end_features(struct call *c, GString *out)
-{
-    const struct json *context = call_context_member(c);
-    g_string_append_c(out, ']');
-    if (context != NULL) {
-        g_string_append(out, ",\"@context\":");
-        json_write(out, context);
-    }
-    g_string_append_c(out, '}');
-}
-
 struct ordering {
     struct order *order;
     struct error *e;
@@ -132,8 +101,8 @@ static bool run_ordered(const struct entity_query *query, struct order *order, s
     for (int64_t i = page->offset; i < count; i++) {
         arena_clear(a);
         const struct json *entity = context_get(v, a, ids[i]);
-        if (entity != NULL) {
-            add_entity(answer, entity);
+        if (entity != NULL && !answer_entity(answer, entity)) {
+            return false;
         }
     }
     page->total = all.total;
@@ -141,39 +110,52 @@ static bool run_ordered(const struct entity_query *query, struct order *order, s
     return true;
 }
 
-static bool answer_query(struct call *c, const struct entity_query *query, struct order *order,
-                         struct render *render, struct error *e)
+/* What is asked for, compiled. */
+struct asked {
+    struct entity_query query;
+    struct order *order; /* or NULL */
+    struct render render;
+    struct join_text join;
+};
+
+static void asked_clear(struct asked *q)
+{
+    entity_query_clear(&q->query);
+    order_free(q->order);
+}
+typedef struct asked asked_auto_target;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(asked_auto_target, asked_clear)
+#define asked_auto g_auto(asked_auto_target)
+
+static bool run_query(struct asked *q, struct view *v, struct query_page *page, struct answer *answer,
+                      struct error *e)
+{
+    if (q->order != NULL) {
+        return run_ordered(&q->query, q->order, v, page, answer, e);
+    }
+    return entity_query_run(&q->query, v, page, answer_entity, answer, e) && !answer->failed;
+}
+
+static bool answer_query(struct call *c, struct asked *q, struct error *e)
 {
     struct query_page page = {0};
-    if (!query_read_page(c, &page, e)) {
+    answer_auto answer = {0};
+    if (!answer_init(&answer, c, &q->join, &q->render, e) || !query_read_page(c, &page, e) ||
+        !join_reaches(&answer.join, q->query.q != NULL ? q_depth(q->query.q) : 0, "q", e)) {
         return false;
     }
-    if (order != NULL) {
-        order_language(order, render->lang);
+    if (q->order != NULL) {
+        order_language(q->order, q->render.lang);
     }
-    GString *out = g_string_sized_new(4096);
-    struct answer answer = {out, render, c->accept == MEDIA_GEO_JSON, 0};
-    if (answer.features) {
-        render->context_value = NULL; /* it stands once, in the collection */
-    }
-    g_string_append(out, answer.features ? "{\"type\":\"FeatureCollection\",\"features\":[" : "[");
     view_auto v = view_begin(c->space->store);
-    bool ok = order != NULL ? run_ordered(query, order, v, &page, &answer, e)
-                            : entity_query_run(query, v, &page, add_entity, &answer, e);
-    if (!ok) {
-        g_string_free(out, TRUE);
+    answer_begin(&answer, v, true);
+    if (!run_query(q, v, &page, &answer, e)) {
         return false;
-    }
-    if (answer.features) {
-        end_features(c, out);
-    } else {
-        g_string_append_c(out, ']');
     }
     if (page.count) {
         reply_header(c->request, "NGSILD-Results-Count", arena_printf(c->arena, "%" PRId64, page.total));
     }
-    call_reply(c, 200, out, query_page_links(c, &page));
-    return true;
+    return answer_reply(&answer, query_page_links(c, &page));
 }
 
 /* ---- by parameters ---- */
@@ -241,12 +223,11 @@ bool query_read_text(struct call *c, struct query_text *text, bool *local, struc
 bool query_entities(struct call *c, struct error *e)
 {
     struct query_text text;
-    struct render render;
-    entity_query_auto query = {0};
-    order_auto order = NULL;
+    asked_auto q = {0};
     bool local;
-    if (!query_read_text(c, &text, &local, e) || !call_render(c, &render, e) ||
-        !order_parameters(c, local || g_strcmp0(text.type, "*") == 0, &order, e)) {
+    if (!query_read_text(c, &text, &local, e) || !call_render(c, &q.render, e) ||
+        !order_parameters(c, local || g_strcmp0(text.type, "*") == 0, &q.order, e) ||
+        !answer_join_parameters(c, &q.join, e)) {
         return false;
     }
     if (!local && text.id == NULL && text.type == NULL && text.q == NULL && text.scope == NULL &&
@@ -256,8 +237,7 @@ bool query_entities(struct call *c, struct error *e)
             "Say what to look for: at least one of type, attrs, q, georel, scopeQ, id, or local=true for all",
             "请说明查询条件：至少给出 type、attrs、q、georel、scopeQ、id 之一，或用 local=true 查询全部");
     }
-    return entity_query_compile(&query, c->arena, c->ctx, &text, e) &&
-           answer_query(c, &query, order, &render, e);
+    return entity_query_compile(&q.query, c->arena, c->ctx, &text, e) && answer_query(c, &q, e);
 }
 
 /* ---- by a body ---- */
@@ -358,10 +338,8 @@ bool query_read_projection(struct call *c, const struct json *body, struct rende
     if (json_get_string(body, "lang") != NULL) {
         render->lang = json_get_string(body, "lang");
     }
-    if (omit != NULL && (render->omit = query_names(a, c->ctx, omit, NULL, e)) == NULL) {
-        return false;
-    }
-    if (!text_member(a, body, "datasetId", &datasets, e) || !call_datasets(c, datasets, render, e)) {
+    if (!call_omission(c, omit, render, e) || !text_member(a, body, "datasetId", &datasets, e) ||
+        !call_datasets(c, datasets, render, e)) {
         return false;
     }
     return call_projection(c, pick, attrs, render, e);
@@ -384,9 +362,9 @@ bool query_check_members(const struct json *body, const char *const *known, stru
 
 static bool check_members(const struct json *body, struct error *e)
 {
-    static const char *const known[] = {"type",     "entities", "q",    "geoQ", "scopeQ",
-                                        "attrs",    "pick",     "omit", "lang", "datasetId",
-                                        "ordering", "@context", NULL};
+    static const char *const known[] = {
+        "type", "entities", "q",         "geoQ",        "scopeQ",    "attrs",    "pick",     "omit",
+        "lang", "join",     "joinLevel", "containedBy", "datasetId", "ordering", "@context", NULL};
     return query_check_members(body, known, e);
 }
 
@@ -421,23 +399,35 @@ static bool body_order(struct call *c, const struct json *ordering, bool local, 
     return compile_order(c, &text, local, order, e);
 }
 
+/* join, joinLevel and containedBy of the body (5.2.23). */
+static bool body_join(struct call *c, const struct json *body, struct join_text *join, struct error *e)
+{
+    const struct json *level = json_get(body, "joinLevel");
+    if (level != NULL && (level->type != JSON_INT || level->integer < 1)) {
+        return error_set(e, ERROR_BAD_REQUEST_DATA, "\"joinLevel\" must be a positive integer",
+                         "“joinLevel”必须是正整数");
+    }
+    join->level = level != NULL ? level->integer : 0;
+    return text_member(c->arena, body, "join", &join->kind, e) &&
+           text_member(c->arena, body, "containedBy", &join->contained_by, e);
+}
+
 bool query_by_body(struct call *c, struct error *e)
 {
-    struct render render;
-    entity_query_auto query = {0};
-    order_auto order = NULL;
+    asked_auto q = {0};
     bool local;
     const struct json *body = call_flag(c, "local", &local, e) ? call_body(c, e) : NULL;
-    if (body == NULL || !check_members(body, e) || !call_render(c, &render, e) ||
-        !query_read_projection(c, body, &render, e) || !query_read_body(&query, c->arena, c->ctx, body, e) ||
-        !body_order(c, json_get(body, "ordering"), local, &order, e)) {
+    if (body == NULL || !check_members(body, e) || !call_render(c, &q.render, e) ||
+        !query_read_projection(c, body, &q.render, e) ||
+        !query_read_body(&q.query, c->arena, c->ctx, body, e) ||
+        !body_order(c, json_get(body, "ordering"), local, &q.order, e) || !body_join(c, body, &q.join, e)) {
         return false;
     }
-    if (query.selectors_count == 0 && query.q == NULL && query.geo == NULL && query.scope == NULL &&
-        query.attrs == NULL && !local) {
+    if (q.query.selectors_count == 0 && q.query.q == NULL && q.query.geo == NULL && q.query.scope == NULL &&
+        q.query.attrs == NULL && !local) {
         return error_set(e, ERROR_BAD_REQUEST_DATA,
                          "Say what to look for: at least one of entities, attrs, q, geoQ, scopeQ",
                          "请说明查询条件：至少给出 entities、attrs、q、geoQ、scopeQ 之一");
     }
-    return answer_query(c, &query, order, &render, e);
+    return answer_query(c, &q, e);
 }

@@ -166,6 +166,17 @@ static bool wants_language(enum attribute_kind kind, const struct json *value, c
     return kind == KIND_LANGUAGE && r->lang != NULL && json_is(value, JSON_OBJECT);
 }
 
+static bool is_linked(const struct json *m)
+{
+    return is_key(m, "entity") || is_key(m, "entityList");
+}
+
+static const struct json *linked_of(const struct json *instance)
+{
+    const struct json *one = json_get(instance, "entity");
+    return one != NULL ? one : json_get(instance, "entityList");
+}
+
 static void write_simplified(GString *out, const struct json *instance, const struct render *r)
 {
     enum attribute_kind kind = instance_kind(instance);
@@ -176,6 +187,8 @@ static void write_simplified(GString *out, const struct json *instance, const st
     } else if (wants_language(kind, value, r)) {
         const struct json *text = render_language(value, r->lang, &language);
         json_write(out, text != NULL ? text : value);
+    } else if (r->relationship != NULL && linked_of(instance) != NULL) {
+        render_targets(out, linked_of(instance), value, r);
     } else if (kind == KIND_LANGUAGE || kind == KIND_VOCAB || kind == KIND_JSON) {
         g_string_append_printf(out, "{\"%s\":", kind_member(kind));
         write_value(out, kind, value, r);
@@ -207,8 +220,10 @@ static bool stands_alone(const struct json *instance, enum attribute_kind kind, 
 
 static void write_sub_attribute(GString *out, const struct json *m, const struct render *r)
 {
+    struct render below = *r;
+    below.relationship = NULL;
     write_named(out, m, r);
-    render_attribute(out, m, r);
+    render_attribute(out, m, &below);
 }
 
 static void write_member(GString *out, const struct json *m, const struct render *r)
@@ -225,6 +240,9 @@ static void write_member(GString *out, const struct json *m, const struct render
                is_key(m, "instanceId") || is_key(m, "deletedAt")) {
         write_key(out, m->key);
         json_write(out, m);
+    } else if (r->relationship != NULL && is_linked(m)) {
+        write_key(out, m->key);
+        render_linked_entities(out, m, r);
     } else {
         write_sub_attribute(out, m, r);
     }
@@ -324,7 +342,7 @@ static bool listed(const char *const *names, const char *name)
     return false;
 }
 
-static bool shown(const struct render *r, const char *name)
+bool render_shows(const struct render *r, const char *name)
 {
     return (r->pick == NULL || listed(r->pick, name)) && (r->omit == NULL || !listed(r->omit, name));
 }
@@ -332,7 +350,7 @@ static bool shown(const struct render *r, const char *name)
 static void write_id(GString *out, const struct json *entity, const struct render *r)
 {
     const struct json *id = json_get(entity, "id");
-    if (id != NULL && shown(r, "id")) {
+    if (id != NULL && render_shows(r, "id")) {
         write_key(out, "id");
         json_write(out, id);
     }
@@ -341,7 +359,7 @@ static void write_id(GString *out, const struct json *entity, const struct rende
 static void write_type(GString *out, const struct json *entity, const struct render *r)
 {
     const struct json *types = json_get(entity, "type");
-    if (types != NULL && shown(r, "type")) {
+    if (types != NULL && render_shows(r, "type")) {
         write_key(out, "type");
         write_names(out, types, r);
     }
@@ -351,21 +369,20 @@ static void write_scope_and_times(GString *out, const struct json *entity, const
 {
     static const char *const times[] = {"createdAt", "modifiedAt"};
     const struct json *scope = json_get(entity, "scope");
-    if (scope != NULL && shown(r, "scope")) {
+    if (scope != NULL && render_shows(r, "scope")) {
         write_key(out, "scope");
         write_one_or_more(out, scope);
     }
     for (int i = 0; r->sys_attrs && i < 2; i++) {
         const struct json *time = json_get(entity, times[i]);
-        if (time != NULL && shown(r, times[i])) {
+        if (time != NULL && render_shows(r, times[i])) {
             write_key(out, times[i]);
             write_time(out, time);
         }
     }
 }
 
-/* The instances of an attribute that are asked for: itself, a part of it, or NULL. */
-static const struct json *selected(const struct json *attribute, const struct render *r)
+const struct json *render_selected(const struct json *attribute, const struct render *r)
 {
     if (r->datasets == NULL) {
         return attribute;
@@ -407,11 +424,15 @@ static const struct json *attribute_with_times(struct arena *a, const struct jso
     return list;
 }
 
-static void write_attributes(GString *out, const struct json *entity, const struct render *r)
+static void write_attributes(GString *out, const struct json *entity, const struct render *outer)
 {
+    struct render inner = *outer;
+    const struct render *r = &inner;
     for (const struct json *m = json_first(entity); m != NULL; m = m->next) {
-        const struct json *attribute = entity_is_attribute(m) && shown(r, m->key) ? selected(m, r) : NULL;
+        const struct json *attribute =
+            entity_is_attribute(m) && render_shows(r, m->key) ? render_selected(m, r) : NULL;
         if (attribute != NULL) {
+            inner.relationship = r->joined ? m->key : NULL;
             write_named(out, m, r);
             render_attribute(out,
                              r->sys_attrs ? attribute_with_times(r->arena, attribute, entity) : attribute, r);

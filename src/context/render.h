@@ -4,6 +4,7 @@
 
 #include "context/context.h"
 #include "context/ld_context.h"
+#include "context/projection.h"
 
 enum render_format { RENDER_NORMALIZED, RENDER_CONCISE, RENDER_SIMPLIFIED };
 
@@ -16,14 +17,26 @@ struct render {
     const char *lang; /* LanguageProperty becomes a Property in the best of these languages (4.15), or NULL */
     const char *const
         *pick; /* only these members (stored names, "id", "type", "scope"); NULL-terminated, or NULL */
-    const char *const *omit; /* all but these; or NULL */
+    const char *const *omit;                        /* all but these; or NULL */
+    const struct projection *pick_tree, *omit_tree; /* for entities linked to this one (4.21); or NULL */
+    bool joined;              /* Relationships may hold linked entities (render_entity) */
+    const char *relationship; /* private: the attribute that is being written, when joined */
     const char *const
         *datasets; /* only instances with these datasetIds ("@none": the default one); or NULL */
     const char *geometry_property;    /* for GeoJSON; NULL = "location" */
     const struct json *context_value; /* what to write as "@context" into the object; NULL = none */
 };
 
-/* One entity as a JSON object. */
+/* How the entities that a Relationship of this name leads to are shown: its own braces in pick and omit, else
+ * what holds for this one. */
+struct render render_linked(const struct render *r, const char *relationship);
+/* Is this member (stored name) part of the representation? */
+bool render_shows(const struct render *r, const char *name);
+/* The instances of an attribute that datasets lets through: itself, a part of it, or NULL. */
+const struct json *render_selected(const struct json *attribute, const struct render *r);
+
+/* One entity as a JSON object. Its Relationships may have the member "entity" or "entityList" with linked
+ * entities in stored form (4.5.23.2): in the simplified form these stand in place of the URIs. */
 void render_entity(GString *out, const struct json *entity, const struct render *r);
 /* One entity as a GeoJSON Feature (4.5.16, 4.5.17). */
 void render_feature(GString *out, const struct json *entity, const struct render *r);
@@ -36,3 +49,11 @@ void render_name(GString *out, const char *stored, const struct render *r);
 /* The text that the client's languages choose from a languageMap; *language is set to its tag. NULL when it
  * is empty. */
 const struct json *render_language(const struct json *language_map, const char *lang, const char **language);
+
+/* ---- within a Relationship, r->relationship says which ---- */
+
+/* A linked entity, or an array of them. */
+void render_linked_entities(GString *out, const struct json *linked, const struct render *r);
+/* The targets (a URI or an array of them): the linked entity where it is known, else the URI. */
+void render_targets(GString *out, const struct json *linked, const struct json *value,
+                    const struct render *r);

@@ -45,6 +45,8 @@ bool q_matches(const struct q *q, const struct json *entity, const struct q_read
 const char *const *q_required(const struct q *q);
 /* All top-level attributes that it names, each once, NULL-terminated. Lives as long as q. */
 const char *const *q_attributes(const struct q *q);
+/* How many Relationships its deepest term follows: 0 = it looks at one entity only. */
+int q_depth(const struct q *q);
 typedef struct q q_autoptr_target;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(q_autoptr_target, q_free)
 #define q_auto g_autoptr(q_autoptr_target)

@@ -637,3 +637,20 @@ const char *const *q_attributes(const struct q *q)
 {
     return q->attributes;
 }
+
+static int depth_of(const struct q_node *node)
+{
+    int depth = 0;
+    for (const struct q_hop *h = node->kind == Q_TERM ? node->term->hops : NULL; h != NULL; h = h->next) {
+        depth++;
+    }
+    for (const struct q_node *n = node->kind != Q_TERM ? node->first : NULL; n != NULL; n = n->next) {
+        depth = MAX(depth, depth_of(n));
+    }
+    return depth;
+}
+
+int q_depth(const struct q *q)
+{
+    return depth_of(q->root);
+}
