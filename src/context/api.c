@@ -505,10 +505,10 @@ static void job_done(struct store_job *job, const struct error *e)
     request_resume(r);
 }
 
-static const char *user_name(struct call *c)
+const char *call_user(struct call *c)
 {
     const struct user *user = identity_user(c->request);
-    return user != NULL ? user->name : "anonymous";
+    return arena_strdup(c->arena, user != NULL ? user->name : "anonymous");
 }
 
 static const char *expand_name(void *user, struct arena *a, const char *name)
@@ -525,7 +525,7 @@ bool write_call_init(struct write_call *w, struct call *c, enum context_mode mod
     w->request = c->request;
     w->arena = c->arena;
     w->chinese = c->chinese;
-    w->how = (struct write){.mode = mode, .flags = flags, .by = arena_strdup(c->arena, user_name(c))};
+    w->how = (struct write){.mode = mode, .flags = flags, .by = call_user(c)};
     w->reply = reply_no_content;
     if (type != NULL) {
         w->type = type_query_compile(type, &names, e);

@@ -119,3 +119,5 @@ bool write_call_init(struct write_call *w, struct call *c, enum context_mode mod
  * the call and the request belong to the writer's thread. */
 void write_call_submit(struct write_call *w);
 void reply_no_content(struct write_call *w);
+/* Who asks, for `by` of records; in the arena. */
+const char *call_user(struct call *c);

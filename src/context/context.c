@@ -2,6 +2,7 @@
 /* Starts and stops what works beside the requests: histories, live streams, subscriptions. */
 #include "context/context.h"
 
+#include "context/purge.h"
 #include "context/space.h"
 #include "context/stream.h"
 #include "context/temporal.h"
@@ -9,6 +10,7 @@
 bool context_start(struct store *s, struct http_client *client, struct error *e)
 {
     temporal_start();
+    purge_start();
     stream_start(s);
     return space_start(s, client, e);
 }
@@ -22,5 +24,6 @@ void context_stop(void)
 {
     stream_stop();
     temporal_stop();
+    purge_stop();
     space_stop();
 }

@@ -9,6 +9,8 @@
 const struct route context_routes[] = {
     {"POST", NGSI_PATH "/entities", WRITE, serve_create_entity, "Create an entity", "创建实体", 0},
     {"GET", NGSI_PATH "/entities", "", serve_query_entities, "Query entities", "查询实体", 0},
+    {"DELETE", NGSI_PATH "/entities", WRITE, serve_purge_entities,
+     "Delete all entities that a query finds, or attributes of them", "删除查询到的全部实体或其属性", 0},
     {"GET", NGSI_PATH "/entities/{id}", "", serve_retrieve_entity, "Retrieve an entity", "读取实体", 0},
     {"PATCH", NGSI_PATH "/entities/{id}", WRITE, serve_merge_entity, "Merge into an entity", "合并更新实体",
      0},

@@ -7,6 +7,7 @@
 /* entity_api.c */
 void serve_create_entity(struct request *r);
 void serve_query_entities(struct request *r);
+void serve_purge_entities(struct request *r); /* purge.c */
 void serve_retrieve_entity(struct request *r);
 void serve_merge_entity(struct request *r);
 void serve_replace_entity(struct request *r);

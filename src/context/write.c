@@ -319,6 +319,41 @@ static void add_deletion(struct arena *a, struct json *list, const char *dataset
     json_append(list, instance);
 }
 
+/* … and for every instance of an attribute. */
+static void add_deletions(struct arena *a, struct json *fragment, const struct json *attribute)
+{
+    struct json *list = json_add(fragment, arena_strdup(a, attribute->key), json_array(a));
+    for (const struct json *i = instance_first(attribute); i != NULL; i = instance_next(attribute, i)) {
+        add_deletion(a, list, dataset_of(i));
+    }
+}
+
+bool attributes_delete(struct txn *t, const char *id, const char *const *names, bool others,
+                       const struct write *how, struct error *e)
+{
+    struct entity_cache *cache = entity_cache_of(t);
+    struct arena *a = entity_cache_arena(cache);
+    struct cached_entity *entry = entity_cache_find(cache, t, id, e);
+    if (entry == NULL) {
+        return false;
+    }
+    struct json *fragment = json_object(a);
+    json_add(fragment, "id", json_string(a, id));
+    for (const struct json *m = json_first(entry->entity); m != NULL; m = m->next) {
+        bool named = g_strv_contains(names, m->key);
+        if (entity_is_attribute(m) && named != others) {
+            add_deletions(a, fragment, m);
+        } else if (!others && named && strcmp(m->key, "scope") == 0) {
+            json_add(fragment, "scope", json_array(a));
+        }
+    }
+    struct write deletion = *how;
+    deletion.mode = CONTEXT_UPDATE;
+    deletion.flags = CONTEXT_MUST_EXIST;
+    struct write_result result;
+    return entity_write(t, a, fragment, &deletion, &result, e);
+}
+
 bool attribute_delete(struct txn *t, const char *id, const char *name, const char *dataset, bool all,
                       const struct write *how, uint64_t *seq, struct error *e)
 {
@@ -330,14 +365,11 @@ bool attribute_delete(struct txn *t, const char *id, const char *name, const cha
     }
     struct json *fragment = json_object(a);
     json_add(fragment, "id", json_string(a, id));
-    struct json *list = json_add(fragment, arena_strdup(a, name), json_array(a));
     const struct json *old = json_get(entry->entity, name);
-    for (const struct json *i = all && old != NULL ? instance_first(old) : NULL; i != NULL;
-         i = instance_next(old, i)) {
-        add_deletion(a, list, dataset_of(i));
-    }
-    if (list->first == NULL) {
-        add_deletion(a, list, all ? NULL : dataset);
+    if (all && old != NULL) {
+        add_deletions(a, fragment, old);
+    } else {
+        add_deletion(a, json_add(fragment, arena_strdup(a, name), json_array(a)), all ? NULL : dataset);
     }
     struct write deletion = *how;
     deletion.mode = CONTEXT_UPDATE;

@@ -33,5 +33,9 @@ bool entity_write(struct txn *t, struct arena *a, struct json *fragment, const s
  * ERROR_NOT_FOUND when there is none. */
 bool attribute_delete(struct txn *t, const char *id, const char *name, const char *dataset, bool all,
                       const struct write *how, uint64_t *seq, struct error *e);
+/* Deletes every instance of the attributes named ("scope" is one here), or with others of all but those, in
+ * one record. Names that the entity does not have do not matter. */
+bool attributes_delete(struct txn *t, const char *id, const char *const *names, bool others,
+                       const struct write *how, struct error *e);
 /* context_delete with the choice of a type. */
 bool entity_delete(struct txn *t, const char *id, const struct write *how, uint64_t *seq, struct error *e);
