@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_assert(s != NULL ? s->id != NULL && s->body != NULL : e.code != ERROR_NONE && e.zh[0] != '\0');
     e.code = ERROR_NONE;
     registration_auto r = registration_parse(body, NULL, NULL, &e);
-    g_assert(r != NULL ? json_is(registration_show(a, r, NULL), JSON_OBJECT)
+    g_assert(r != NULL ? json_is(registration_show(a, r, NULL, true), JSON_OBJECT)
                        : e.code != ERROR_NONE && e.zh[0] != '\0');
     return 0;
 }
