@@ -18,8 +18,11 @@ static const char *const post_parameters[] = {"options", "format", "limit", "off
 static const char *const options[] = {"sysAttrs",         "normalized", "concise",
                                       "simplified",       "keyValues",  "temporalValues",
                                       "aggregatedValues", "count",      NULL};
-static const char *const no_parameters[] = {NULL};
-static const char *const attribute_parameters[] = {"datasetId", "deleteAll", NULL};
+static const char *const local_parameters[] = {"local", NULL};
+static const char *const attribute_parameters[] = {"datasetId", "deleteAll", "local", NULL};
+static const char *const range_parameters[] = {"timerel", "timeAt", "endTimeAt", NULL};
+static const char *const attribute_range_parameters[] = {"timerel",   "timeAt",    "endTimeAt",
+                                                         "datasetId", "deleteAll", NULL};
 
 static void serve_retrieve(struct request *r)
 {
@@ -47,19 +50,20 @@ static void serve_query_post(struct request *r)
 
 static void serve_upsert(struct request *r)
 {
-    static const struct operation o = {.run = temporal_upsert, .parameters = no_parameters, .creates = true};
+    static const struct operation o = {
+        .run = temporal_upsert, .parameters = local_parameters, .creates = true};
     call_serve(r, &o);
 }
 
 static void serve_append(struct request *r)
 {
-    static const struct operation o = {.run = temporal_append, .parameters = no_parameters};
+    static const struct operation o = {.run = temporal_append, .parameters = local_parameters};
     call_serve(r, &o);
 }
 
 static void serve_delete(struct request *r)
 {
-    static const struct operation o = {.run = temporal_delete_entity, .parameters = no_parameters};
+    static const struct operation o = {.run = temporal_delete_entity, .parameters = local_parameters};
     call_serve(r, &o);
 }
 
@@ -69,19 +73,53 @@ static void serve_delete_attribute(struct request *r)
     call_serve(r, &o);
 }
 
+static void serve_correct_instance(struct request *r)
+{
+    static const struct operation o = {.run = temporal_correct_instance, .parameters = local_parameters};
+    call_serve(r, &o);
+}
+
+static void serve_delete_instance(struct request *r)
+{
+    static const struct operation o = {.run = temporal_delete_instance, .parameters = local_parameters};
+    call_serve(r, &o);
+}
+
+static void serve_delete_range(struct request *r)
+{
+    static const struct operation o = {.run = temporal_delete_range, .parameters = range_parameters};
+    call_serve(r, &o);
+}
+
+static void serve_delete_attribute_range(struct request *r)
+{
+    static const struct operation o = {.run = temporal_delete_attribute_range,
+                                       .parameters = attribute_range_parameters};
+    call_serve(r, &o);
+}
+
+#define WRITE "entities.write"
 #define PATH NGSI_PATH "/temporal/entities"
 const struct route temporal_routes[] = {
     {"GET", PATH, "", serve_query, "Query histories", "查询历史", 0},
-    {"POST", PATH, "entities.write", serve_upsert, "Write into the history of an entity", "写入实体历史", 0},
+    {"POST", PATH, WRITE, serve_upsert, "Write into the history of an entity", "写入实体历史", 0},
     {"GET", PATH "/{id}", "", serve_retrieve, "The history of an entity, also as CSV",
      "读取实体历史（可导出 CSV）", 0},
-    {"DELETE", PATH "/{id}", "entities.write", serve_delete, "Delete the history of an entity",
-     "删除实体历史", 0},
-    {"POST", PATH "/{id}/attrs", "entities.write", serve_append, "Write into the history of attributes",
-     "写入属性历史", 0},
-    {"DELETE", PATH "/{id}/attrs/{attr}", "entities.write", serve_delete_attribute,
-     "Delete the history of an attribute", "删除属性历史", 0},
+    {"DELETE", PATH "/{id}", WRITE, serve_delete, "Delete the history of an entity", "删除实体历史", 0},
+    {"POST", PATH "/{id}/attrs", WRITE, serve_append, "Write into the history of attributes", "写入属性历史",
+     0},
+    {"DELETE", PATH "/{id}/attrs/{attr}", WRITE, serve_delete_attribute, "Delete the history of an attribute",
+     "删除属性历史", 0},
     {"POST", NGSI_PATH "/temporal/entityOperations/query", "", serve_query_post, "Query histories by a body",
      "以正文查询历史", 0},
+    {"PATCH", PATH "/{id}/attrs/{attr}/{instance}", WRITE, serve_correct_instance,
+     "Correct one instance in the history of an attribute", "更正属性历史中的一个实例", 0},
+    {"DELETE", PATH "/{id}/attrs/{attr}/{instance}", WRITE, serve_delete_instance,
+     "Delete one instance from the history of an attribute", "删除属性历史中的一个实例", 0},
+    {"DELETE", "/api/v1/history/{id}", WRITE, serve_delete_range,
+     "Delete a range of time from the history of an entity; timerel, timeAt, endTimeAt",
+     "删除实体一段时间的历史", 0},
+    {"DELETE", "/api/v1/history/{id}/attrs/{attr}", WRITE, serve_delete_attribute_range,
+     "The same of one attribute; datasetId or deleteAll too", "删除属性一段时间的历史", 0},
     {NULL},
 };

@@ -1,33 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Points of a series as attribute instances (4.5.7, 4.5.8), with ids. */
-#include <inttypes.h>
 #include <string.h>
 
 #include "context/entity.h"
 #include "context/temporal_query.h"
 
-#define PREFIX "urn:ngsi-ld:Instance:"
-enum { KEY_LENGTH = 16 };
-
-const char *temporal_series_key(struct arena *a, const char *entity, const struct history_series *series)
+bool temporal_is_deletion(const struct history_point *p)
 {
-    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-    const char *const parts[] = {entity, series->attribute, series->dataset};
-    for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
-        g_checksum_update(sum, (const guchar *)parts[i], (gssize)strlen(parts[i]) + 1);
-    }
-    return arena_strndup(a, g_checksum_get_string(sum), KEY_LENGTH);
-}
-
-bool temporal_instance_parse(const char *instance_id, const char **key, struct arena *a, instant *at)
-{
-    const char *start = instance_id + strlen(PREFIX);
-    if (!g_str_has_prefix(instance_id, PREFIX) || strspn(start, "0123456789abcdef") != KEY_LENGTH ||
-        start[KEY_LENGTH] != ':') {
-        return false;
-    }
-    *key = arena_strndup(a, start, KEY_LENGTH);
-    return g_ascii_string_to_signed(start + KEY_LENGTH + 1, 10, INSTANT_MIN, INSTANT_MAX, at, NULL);
+    return !p->is_number && strcmp(p->text, "\"" NGSI_NULL "\"") == 0;
 }
 
 /* The value that stands for a deletion, for this kind (5.5.4). */
@@ -56,7 +36,17 @@ static void add_times(struct arena *a, struct json *instance, const struct histo
     }
 }
 
-struct json *temporal_instance(struct arena *a, const struct history_series *series, const char *key,
+static void add_name(struct arena *a, struct json *instance, const struct history_series *series,
+                     const char *entity, instant at)
+{
+    char id[HISTORY_INSTANCE_ID];
+    if (entity != NULL) {
+        history_instance_id(entity, series->attribute, series->dataset, at, id);
+        json_add(instance, "instanceId", json_string(a, id));
+    }
+}
+
+struct json *temporal_instance(struct arena *a, const struct history_series *series, const char *entity,
                                const struct temporal_point *p)
 {
     enum attribute_kind kind = kind_of_type(series->type, strlen(series->type));
@@ -74,9 +64,7 @@ struct json *temporal_instance(struct arena *a, const struct history_series *ser
     if (*series->dataset != '\0') {
         json_add(instance, "datasetId", json_string(a, series->dataset));
     }
-    if (key != NULL) {
-        json_add(instance, "instanceId", json_printf(a, PREFIX "%s:%" PRId64, key, p->at));
-    }
+    add_name(a, instance, series, entity, p->at);
     add_times(a, instance, series, p, deletion);
     return instance;
 }

@@ -37,6 +37,7 @@ struct temporal_job *temporal_job_new(struct call *c, bool (*work)(struct tempor
     j->call.ctx = ld_context_ref(c->ctx);
     j->call.space = space_ref(c->space);
     j->work = work;
+    j->by = call_user(c);
     return j;
 }
 

@@ -9,7 +9,9 @@ struct temporal_job {
     struct call call;                                      /* with references to its context and space */
     bool (*work)(struct temporal_job *j, struct error *e); /* replies, or fails */
     const char *id;
-    const char *attribute, *dataset; /* for deleting */
+    const char *by;                             /* who asks */
+    const char *attribute, *dataset, *instance; /* for changes */
+    struct json *fragment;
     struct temporal_query q;
     struct entity_query selection; /* which entities, by id and type */
     struct q *filter;              /* these three are held against the history */
@@ -42,8 +44,14 @@ bool temporal_select_filters(const struct temporal_job *j);
 
 /* ---- operations ---- */
 
-bool temporal_retrieve(struct call *c, struct error *e);         /* 5.7.3 */
-bool temporal_query_get(struct call *c, struct error *e);        /* 5.7.4 */
-bool temporal_query_post(struct call *c, struct error *e);       /* 5.7.4, 6.24 */
+bool temporal_retrieve(struct call *c, struct error *e);   /* 5.7.3 */
+bool temporal_query_get(struct call *c, struct error *e);  /* 5.7.4 */
+bool temporal_query_post(struct call *c, struct error *e); /* 5.7.4, 6.24 */
+
+/* Changes. Those by range answer how many points went. */
 bool temporal_delete_entity(struct call *c, struct error *e);    /* 5.6.16 */
 bool temporal_delete_attribute(struct call *c, struct error *e); /* 5.6.13 */
+bool temporal_delete_instance(struct call *c, struct error *e);  /* 5.6.15 */
+bool temporal_correct_instance(struct call *c, struct error *e); /* 5.6.14 */
+bool temporal_delete_range(struct call *c, struct error *e);
+bool temporal_delete_attribute_range(struct call *c, struct error *e);

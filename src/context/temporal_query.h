@@ -105,14 +105,9 @@ const char *temporal_content_range(const struct temporal_set *s);
 
 /* True for the point that says that the attribute was deleted (4.5.7): its time is deletedAt. */
 bool temporal_is_deletion(const struct history_point *p);
-/* One instance in stored form, made of a point; with its instanceId when key is given. */
-struct json *temporal_instance(struct arena *a, const struct history_series *series, const char *key,
+/* One instance in stored form, made of a point; with its instanceId when entity is given. */
+struct json *temporal_instance(struct arena *a, const struct history_series *series, const char *entity,
                                const struct temporal_point *p);
-/* What the instanceIds of a series have in common. An instanceId is made of it and of the point's time, so it
- * needs no room on disk and stays as long as the point does. */
-const char *temporal_series_key(struct arena *a, const char *entity, const struct history_series *series);
-/* The key and the time of an instanceId; false for any other URI. */
-bool temporal_instance_parse(const char *instance_id, const char **key, struct arena *a, instant *at);
 
 /* Streams an entity's history as CSV with one row a moment; replies. */
 bool temporal_csv(struct call *c, const struct temporal_query *q, const char *id, struct error *e);

@@ -30,7 +30,8 @@ static void append_time(GString *out, instant t)
 
 /* ---- normalized ---- */
 
-static void render_instances(GString *out, const struct temporal_series *s, const struct temporal_query *q)
+static void render_instances(GString *out, const char *id, const struct temporal_series *s,
+                             const struct temporal_query *q)
 {
     arena_auto scratch = arena_new();
     struct render own = q->render;
@@ -38,7 +39,7 @@ static void render_instances(GString *out, const struct temporal_series *s, cons
     own.arena = scratch;
     for (guint i = 0; i < s->points->len; i++) {
         const struct temporal_point *p = &g_array_index(s->points, struct temporal_point, i);
-        struct json *instance = temporal_instance(scratch, &s->series, s->key, p);
+        struct json *instance = temporal_instance(scratch, &s->series, id, p);
         if (!q->render.sys_attrs && q->property != TEMPORAL_CREATED) {
             json_remove(instance, "createdAt");
         }
@@ -138,10 +139,11 @@ static bool has_content(const struct temporal_series *s, enum temporal_format fo
                                          : s->points != NULL && s->points->len > 0;
 }
 
-static void render_one(GString *out, const struct temporal_series *s, const struct temporal_query *q)
+static void render_one(GString *out, const char *id, const struct temporal_series *s,
+                       const struct temporal_query *q)
 {
     switch (q->format) {
-    case TEMPORAL_NORMALIZED: render_instances(out, s, q); break;
+    case TEMPORAL_NORMALIZED: render_instances(out, id, s, q); break;
     case TEMPORAL_VALUES: render_values(out, s, &q->render); break;
     case TEMPORAL_AGGREGATED: render_aggregates(out, s); break;
     }
@@ -170,7 +172,7 @@ static int render_group(GString *out, const struct temporal_entity *t, int i, co
         if (array && q->format != TEMPORAL_NORMALIZED) {
             comma(out);
         }
-        render_one(out, &t->series[i], q);
+        render_one(out, t->id, &t->series[i], q);
     }
     g_string_append(out, array ? "]" : "");
     return end;

@@ -147,11 +147,6 @@ const char *temporal_content_range(const struct temporal_set *s)
 
 /* ---- reading ---- */
 
-bool temporal_is_deletion(const struct history_point *p)
-{
-    return !p->is_number && strcmp(p->text, "\"" NGSI_NULL "\"") == 0;
-}
-
 /* Does the point have the Temporal Property that the query goes by? */
 static bool has_property(enum temporal_property property, const struct history_series *h,
                          const struct history_point *p)
@@ -380,7 +375,6 @@ static void choose_series(const struct temporal_query *q, struct temporal_entity
     for (int i = 0; i < count; i++) {
         if (temporal_query_shows(q, all[i].attribute) &&
             lists(q->render.datasets, *all[i].dataset != '\0' ? all[i].dataset : "@none")) {
-            t->series[t->count].key = temporal_series_key(t->arena, t->id, &all[i]);
             t->series[t->count++].series = all[i];
         }
     }
