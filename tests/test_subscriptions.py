@@ -274,7 +274,7 @@ def test_a_restart_repeats_little(hub, receiver):
     put(hub, sensor(99, level=99))
     wait_for("the new one", lambda: receiver.entities()[-1]["level"]["value"] == 99)
     assert len(receiver.entities()) == 51
-    assert hub.get(f"{PATH}/{identifier}").json["notification"]["timesSent"] >= 2
+    wait_for("the count", lambda: hub.get(f"{PATH}/{identifier}").json["notification"]["timesSent"] >= 2)
 
 
 def test_mqtt(hub, broker):

@@ -32,6 +32,8 @@ enum {
     LIMIT_STREAMS = 2000,             /* live streams open at once */
     LIMIT_SUBSCRIPTIONS = 20000,
     LIMIT_REGISTRATIONS = 10000,    /* context source registrations of one space */
+    LIMIT_DELIVERIES = 20,          /* attempts to notify that are remembered of one subscription */
+    LIMIT_DELIVERIES_ALL = 50000,   /* and of all of a space; the oldest go first */
     LIMIT_PACK_FILE = 1 << 20,      /* bytes of one YAML file */
     LIMIT_PACK_NODES = 100000,      /* nodes of one YAML file, aliases expanded */
     LIMIT_TEXT = 20000,             /* bytes of one comment or form field */

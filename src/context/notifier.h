@@ -46,18 +46,26 @@ const char *notifier_first_state(struct arena *a, uint64_t log_end);
 #define NOTIFIER_SPACE "subscriptions.state"
 #define NOTIFIER_CURSOR "subscriptions"
 
-/* ---- parts, for notifier.c alone ---- */
+/* ---- parts ---- */
 
 /* What a record means for a subscription: the triggers that it pulls (0 = none). */
 unsigned notification_triggers(const struct subscription *s, const struct json *record);
 /* Appends the entity of a record, as it was after it, if it passes the subscription's query; false otherwise.
  */
 bool notification_add(GString *data, const struct subscription *s, struct view *v, const struct json *record);
+/* Appends an entity as it is now, as the subscription shows it. */
+void notification_add_current(GString *data, const struct subscription *s, const struct json *entity);
 /* Puts data (entities, comma-separated) into the message for the endpoint: HTTP body or MQTT payload. */
 GString *notification_message(const struct subscription *s, const char *data);
+/* What became of a message. */
+struct send_result {
+    bool ok;
+    int status;         /* of HTTP; 0 = no answer */
+    const char *reason; /* when not ok; English */
+};
 /* Sends a message (taken over); done is called once on some thread, never before this returns. */
 void notification_send(struct http_client *client, const struct subscription *s, GString *message,
-                       void (*done)(void *user, bool ok, const char *reason), void *user);
+                       void (*done)(void *user, const struct send_result *r), void *user);
 /* What sends for the notifiers of all spaces. */
 void notification_senders_start(void);
 void notification_senders_stop(void);

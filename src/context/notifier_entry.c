@@ -1,10 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A subscription at work: its state as it is kept, and as its readers see it. */
-#include "context/notifier_entry.h"
+#include <string.h>
+
+#include "context/notifier_inside.h"
+
+struct entry *entry_ref(struct entry *x)
+{
+    g_atomic_int_inc(&x->references);
+    return x;
+}
+
+void notifier_unref(struct notifier *n)
+{
+    if (g_atomic_int_dec_and_test(&n->references)) {
+        g_mutex_clear(&n->lock);
+        subscription_index_free(n->index);
+        g_tree_unref(n->waiting);
+        g_hash_table_unref(n->behind);
+        g_hash_table_unref(n->hosts);
+        g_free((char *)n->o.tenant);
+        g_free(n);
+    }
+}
+
+void entry_unref(struct entry *x)
+{
+    if (g_atomic_int_dec_and_test(&x->references)) {
+        subscription_unref(x->def);
+        g_array_unref(x->pending);
+        notifier_unref(x->owner);
+        g_free(x);
+    }
+}
 
 bool entry_is_expired(const struct entry *x, instant now)
 {
     return x->def->expires_known && x->def->expires <= now;
+}
+
+bool entry_follows(const struct entry *x, instant now)
+{
+    return x->def->active && x->def->interval == 0 && !x->def->endpoint.sse && x->phase != PARKED &&
+           !entry_is_expired(x, now);
+}
+
+void entry_changed(struct entry *x)
+{
+    if (!x->unsaved) {
+        x->unsaved = true;
+        g_ptr_array_add(x->owner->unsaved, entry_ref(x));
+    }
+}
+
+void entry_set_reason(struct entry *x, const char *reason)
+{
+    const char *end;
+    g_strlcpy(x->reason, reason != NULL ? reason : "", sizeof x->reason);
+    if (!g_utf8_validate(x->reason, -1, &end)) {
+        x->reason[end - x->reason] = '\0';
+    }
+}
+
+const char *entry_standing(const struct entry *x, instant now)
+{
+    return entry_is_expired(x, now)                   ? "expired"
+           : x->phase == PARKED                       ? "parked"
+           : !x->def->active                          ? "paused"
+           : x->attempts > 0                          ? "failing"
+           : x->phase == IDLE || x->def->interval > 0 ? "active"
+                                                      : "delivering";
 }
 
 /* ---- as it is kept ---- */
@@ -25,6 +89,9 @@ const char *entry_state(struct arena *a, const struct entry *x)
     json_add(state, "lastFailed", json_bool(a, x->last_failed));
     json_add(state, "parked", json_bool(a, x->phase == PARKED));
     json_add(state, "reason", json_string(a, x->reason));
+    if (x->lost_to != 0) {
+        json_add(state, "lostTo", json_int(a, (int64_t)x->lost_to));
+    }
     add_time(a, state, "last", x->last);
     add_time(a, state, "lastSuccess", x->last_success);
     add_time(a, state, "lastFailure", x->last_failure);
@@ -43,6 +110,7 @@ void entry_read_state(struct entry *x, const struct json *state)
     x->sent = json_get_int(state, "sent", 0);
     x->failed = json_get_int(state, "failed", 0);
     x->last_failed = json_get_bool(state, "lastFailed", false);
+    x->lost_to = (uint64_t)json_get_int(state, "lostTo", 0);
     x->last = json_get_int(state, "last", 0);
     x->last_success = json_get_int(state, "lastSuccess", 0);
     x->last_failure = json_get_int(state, "lastFailure", 0);

@@ -216,6 +216,18 @@ bool notification_add(GString *data, const struct subscription *s, struct view *
     return true;
 }
 
+void notification_add_current(GString *data, const struct subscription *s, const struct json *entity)
+{
+    arena_auto a = arena_new();
+    struct render render = s->render;
+    render.arena = a;
+    if (s->endpoint.accept == ACCEPT_GEO_JSON) {
+        render_feature(data, entity, &render);
+    } else {
+        render_entity(data, entity, &render);
+    }
+}
+
 /* ---- the message ---- */
 
 static void append_body(GString *out, const struct subscription *s, const char *data)

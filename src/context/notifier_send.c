@@ -7,13 +7,17 @@
 
 #define CONTEXT_RELATION "http://www.w3.org/ns/json-ld#context"
 
-enum { MQTT_THREADS = 8, MAX_BROKERS = 64, SESSION_S = 300 };
+enum {
+    MQTT_THREADS = 96,
+    /* made when they are needed; hosts that hang hold 64 at most */ MAX_BROKERS = 64,
+    SESSION_S = 300
+};
 
 /* A message on its way. */
 struct sending {
     struct subscription *s; /* a reference */
     GString *message;
-    void (*done)(void *user, bool ok, const char *reason);
+    void (*done)(void *user, const struct send_result *r);
     void *user;
 };
 
@@ -23,9 +27,10 @@ static struct {
     GHashTable *brokers; /* "host port tls version user password" → struct mqtt_client */
 } mqtt;
 
-static void finish(struct sending *x, bool ok, const char *reason)
+static void finish(struct sending *x, bool ok, int status, const char *reason)
 {
-    x->done(x->user, ok, reason);
+    struct send_result result = {ok, status, reason};
+    x->done(x->user, &result);
     subscription_unref(x->s);
     if (x->message != NULL) {
         g_string_free(x->message, TRUE);
@@ -38,11 +43,11 @@ static void finish(struct sending *x, bool ok, const char *reason)
 static void http_done(void *user, int status, const char *reason, const char *body, size_t length)
 {
     if (status >= 200 && status < 300) {
-        finish(user, true, NULL);
+        finish(user, true, status, NULL);
         return;
     }
     g_autofree char *text = status == 0 ? g_strdup(reason) : g_strdup_printf("HTTP %d", status);
-    finish(user, false, text);
+    finish(user, false, status, text);
 }
 
 static GPtrArray *http_headers(const struct subscription *s)
@@ -101,16 +106,16 @@ static void mqtt_send(void *data, void *unused)
     struct mqtt_client *client = broker(p);
     struct error e = {0};
     if (client == NULL) {
-        finish(x, false, "too many different MQTT brokers");
+        finish(x, false, 0, "too many different MQTT brokers");
         return;
     }
     bool ok =
         mqtt_deliver(client, p->topic, x->message->str, x->message->len, p->qos, false, p->timeout_ms, &e);
-    finish(x, ok, ok ? NULL : e.en);
+    finish(x, ok, 0, ok ? NULL : e.en);
 }
 
 void notification_send(struct http_client *client, const struct subscription *s, GString *message,
-                       void (*done)(void *user, bool ok, const char *reason), void *user)
+                       void (*done)(void *user, const struct send_result *r), void *user)
 {
     struct sending *x = g_new0(struct sending, 1);
     *x = (struct sending){.s = subscription_ref((struct subscription *)s), .done = done, .user = user};

@@ -20,6 +20,7 @@ struct subscription_write {
     struct write_call w;
     struct subscription *s; /* a reference; NULL when deleting */
     const char *text;
+    const char *state; /* of a new one: where it begins */
     bool creating;
 };
 
@@ -47,8 +48,8 @@ static bool apply_put(struct write_call *w, struct txn *t, struct error *e)
         return error_set(e, ERROR_NOT_FOUND, "There is no subscription %.200s", "没有订阅 %.200s", x->s->id);
     }
     if (x->creating) {
-        const char *state = notifier_first_state(w->arena, store_log_end(w->space->store));
-        if (!txn_kv_put(t, NOTIFIER_SPACE, x->s->id, strlen(x->s->id), state, strlen(state), e)) {
+        x->state = notifier_first_state(w->arena, store_log_end(w->space->store));
+        if (!txn_kv_put(t, NOTIFIER_SPACE, x->s->id, strlen(x->s->id), x->state, strlen(x->state), e)) {
             return false;
         }
     }
@@ -58,7 +59,9 @@ static bool apply_put(struct write_call *w, struct txn *t, struct error *e)
 static void reply_put(struct write_call *w)
 {
     struct subscription_write *x = (struct subscription_write *)w;
-    notifier_put(w->space->notifier, x->s, NULL);
+    const struct json *state =
+        x->state != NULL ? json_parse(w->arena, x->state, strlen(x->state), NULL) : NULL;
+    notifier_put(w->space->notifier, x->s, state);
     if (x->creating) {
         g_autofree char *escaped = g_uri_escape_string(x->s->id, ":", FALSE);
         reply_header(w->request, "Location", arena_printf(w->arena, PATH "/%s", escaped));

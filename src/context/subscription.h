@@ -28,6 +28,8 @@ enum subscription_accept { ACCEPT_JSON, ACCEPT_LD_JSON, ACCEPT_GEO_JSON };
 /* Where notifications go. */
 struct subscription_endpoint {
     bool mqtt;
+    bool sse;     /* read as a stream: nothing is sent by itself */
+    int attempts; /* that fail one after the other before the subscription is parked */
     const char *uri;
     enum subscription_accept accept;
     const char *const *receiver; /* pairs of name and value, NULL-terminated */

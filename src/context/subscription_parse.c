@@ -12,6 +12,8 @@ enum {
     DEFAULT_TIMEOUT_MS = 10000,
     MAX_TIMEOUT_MS = 60000,
     MAX_RECEIVER_INFO = 50,
+    DEFAULT_ATTEMPTS = 40, /* with the longest back-off, an endpoint may be away for an hour */
+    MAX_ATTEMPTS = 1000,
     MAX_SECONDS = 10 * 365 * 86400,
 };
 
@@ -387,18 +389,29 @@ static bool read_mqtt_info(struct subscription_endpoint *p, const char *const *i
     return true;
 }
 
-static bool read_mqtt(struct subscription *s, const struct json *endpoint, struct error *e)
+/* "attempts": how many may fail before the subscription is parked; a key of ours. */
+static bool read_attempts(struct subscription_endpoint *p, const char *const *info, struct error *e)
+{
+    const char *text = pair_value(info, "attempts");
+    guint64 n = DEFAULT_ATTEMPTS;
+    if (text != NULL && !g_ascii_string_to_unsigned(text, 10, 1, MAX_ATTEMPTS, &n, NULL)) {
+        return refuse(e, "notifierInfo: attempts is a number from 1 to %d, not \"%.20s\"",
+                      "notifierInfo：attempts 应为 1 到 %d 的整数，而不是“%.20s”", MAX_ATTEMPTS, text);
+    }
+    p->attempts = (int)n;
+    return true;
+}
+
+static bool read_mqtt(struct subscription *s, const char *const *info, struct error *e)
 {
     struct subscription_endpoint *p = &s->endpoint;
-    const char *const *info;
     g_autoptr(GUri) uri = g_uri_parse(p->uri, G_URI_FLAGS_HAS_PASSWORD, NULL);
     if (uri == NULL || g_uri_get_host(uri) == NULL || *g_uri_get_host(uri) == '\0' ||
         strlen(g_uri_get_path(uri)) < 2 || strpbrk(g_uri_get_path(uri), "+#") != NULL) {
         return refuse(e, "An MQTT endpoint is mqtt[s]://[user:password@]host[:port]/topic, without wildcards",
                       "MQTT 端点应为 mqtt[s]://[user:password@]host[:port]/topic，且不含通配符");
     }
-    if (!read_pairs(s, json_get(endpoint, "notifierInfo"), "notifierInfo", &info, e) ||
-        !read_mqtt_info(p, info, e)) {
+    if (!read_mqtt_info(p, info, e)) {
         return false;
     }
     p->mqtt = true;
@@ -415,8 +428,13 @@ static bool read_uri(struct subscription *s, const struct json *endpoint, struct
 {
     const char *uri = json_get_string(endpoint, "uri");
     s->endpoint.uri = uri;
+    const char *const *info;
+    if (!read_pairs(s, json_get(endpoint, "notifierInfo"), "notifierInfo", &info, e) ||
+        !read_attempts(&s->endpoint, info, e)) {
+        return false;
+    }
     if (uri != NULL && (g_str_has_prefix(uri, "mqtt://") || g_str_has_prefix(uri, "mqtts://"))) {
-        return read_mqtt(s, endpoint, e);
+        return read_mqtt(s, info, e);
     }
     g_autoptr(GUri) parsed =
         uri != NULL && strlen(uri) <= LIMIT_ID ? g_uri_parse(uri, G_URI_FLAGS_NONE, NULL) : NULL;

@@ -47,6 +47,15 @@ const char *const *q_required(const struct q *q);
 const char *const *q_attributes(const struct q *q);
 /* How many Relationships its deepest term follows: 0 = it looks at one entity only. */
 int q_depth(const struct q *q);
+/* A condition on one top-level attribute's own value that every match fulfils: it equals one of these texts,
+ * or, when texts is NULL, is a number from low to high. */
+struct q_need {
+    const char *attribute;
+    const char *const *texts; /* NULL-terminated */
+    double low, high;
+};
+/* The most selective one, with pointers into a and q. False when there is none. */
+bool q_need(const struct q *q, struct arena *a, struct q_need *out);
 typedef struct q q_autoptr_target;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(q_autoptr_target, q_free)
 #define q_auto g_autoptr(q_autoptr_target)

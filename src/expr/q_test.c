@@ -397,6 +397,43 @@ static void types_match(void)
     }
 }
 
+static void needs_are_found(void)
+{
+    static const struct {
+        const char *q, *attribute, *text;
+        double low, high;
+    } cases[] = {
+        {"street==\"x\"", "street", "x", 0, 0},
+        {"level>5;street==\"x\",\"y\"", "street", "x", 0, 0},
+        {"level>5;level<=7", "level", NULL, 5, 7},
+        {"level==1..3", "level", NULL, 1, 3},
+        {"level==4,2", "level", NULL, 2, 4},
+        {"a>1;b==2", "b", NULL, 2, 2},
+        {"(a==1|b==2);c==3", "c", NULL, 3, 3},
+        {"a==1|b==2", NULL, NULL, 0, 0},
+        {"a.b==1", NULL, NULL, 0, 0},
+        {"a[b]==1", NULL, NULL, 0, 0},
+        {"rel{T:a}==1", NULL, NULL, 0, 0},
+        {"a!=1;b~=\"x\"", NULL, NULL, 0, 0},
+        {"a==true", NULL, NULL, 0, 0},
+        {"a==\"2026-03-01T08:30:00+08:00\"", NULL, NULL, 0, 0},
+    };
+    const struct q_options options = {.linked = true};
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        arena_auto a = arena_new();
+        struct q_need need;
+        q_auto q = q_compile(cases[i].q, &options, NULL);
+        g_assert_nonnull(q);
+        g_assert_cmpint(q_need(q, a, &need), ==, cases[i].attribute != NULL);
+        g_assert_cmpstr(need.attribute, ==, cases[i].attribute);
+        g_assert_cmpstr(need.texts != NULL ? need.texts[0] : NULL, ==, cases[i].text);
+        if (cases[i].attribute != NULL && cases[i].text == NULL) {
+            g_assert_cmpfloat(need.low, ==, cases[i].low);
+            g_assert_cmpfloat(need.high, ==, cases[i].high);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -407,6 +444,7 @@ int main(int argc, char **argv)
     g_test_add_func("/q/long", long_queries_are_refused);
     g_test_add_func("/q/greedy", greedy_patterns_stop);
     g_test_add_func("/q/required", required_attributes_are_known);
+    g_test_add_func("/q/need", needs_are_found);
     g_test_add_func("/scope/match", scopes_match);
     g_test_add_func("/scope/wrong", wrong_scopes_are_refused);
     g_test_add_func("/scope/prefix", scope_prefixes_are_found);

@@ -138,7 +138,7 @@ static bool start(struct server *s, struct error *e)
     }
     h->identity = identity_new(h->store, strcmp(s->settings.auth, "on") == 0);
     identity_bind(h->identity);
-    h->client = http_client_new();
+    h->client = http_client_new_sized(256, 0); /* hosts that hang hold 64 at most: notifier_schedule.c */
     h->http = http_server_new();
     health_bind(h);
     server_routes(h->http);
