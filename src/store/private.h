@@ -10,6 +10,7 @@
 /* Every statement on hub.db, prepared once for each connection. */
 enum statement {
     ENTITY_GET,
+    ENTITY_FIND,
     ENTITY_INSERT,
     ENTITY_UPDATE,
     ENTITY_DELETE,
@@ -19,7 +20,22 @@ enum statement {
     SCOPE_CLEAR,
     BOX_PUT,
     BOX_CLEAR,
-    TYPES_LIST,
+    WALK_ALL,
+    WALK_ALL_IDS,
+    WALK_TYPE,
+    WALK_TYPE_IDS,
+    SHAPE_ADD,
+    SHAPE_GET,
+    SHAPES_OF,
+    SHAPE_TYPES,
+    INDEXES_LIST,
+    INDEX_FIND,
+    INDEX_MAKE,
+    INDEX_STATE,
+    INDEX_GONE,
+    VALUE_PUT,
+    VALUE_DELETE,
+    VALUES_CLEAN,
     LOG_PUT,
     LOG_GET,
     LOG_LAST,
@@ -49,6 +65,11 @@ struct view {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
     struct view *next; /* in the pool of idle readers */
+    gint64 deadline;   /* monotonic time at which a statement is interrupted; 0 = never */
+    /* of the writer's: the indexes of attributes that it keeps, read when first needed */
+    struct arena *indexes_arena;
+    struct store_index_row *indexes; /* NULL = not read yet */
+    int indexes_count;
 };
 
 struct history;
@@ -94,6 +115,17 @@ bool view_run(struct view *v, sqlite3_stmt *st, const char *what, struct error *
 
 /* ---- erase.c: what store_erase moves a directory to before it removes it ---- */
 #define STORE_RUBBISH ".removed-"
+
+/* The text of a statement. */
+const char *statement_text(enum statement which);
+/* sqlite_failed for a query, whose interruption is ERROR_TOO_COMPLEX. */
+bool query_failed(struct view *v, int code, struct error *e);
+
+/* ---- plan.c, indexes.c ---- */
+enum { VALUE_TEXT_MOST = 256 }; /* bytes of a text in the index of an attribute */
+void value_bind(sqlite3_stmt *st, int n, const struct store_value *value);
+/* The writer's list of indexes is out of date. */
+void indexes_forget(struct view *v);
 
 /* ---- writer.c ---- */
 struct writer *writer_start(struct store *s, struct view *v, instant last);

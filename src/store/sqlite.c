@@ -4,6 +4,8 @@
 
 #include "store/private.h"
 
+enum { PROGRESS_STEPS = 4000 }; /* of SQLite's machine, between two looks at the clock */
+
 static const char *const sql[STATEMENTS] = {
     [ENTITY_GET] = "SELECT eid, body FROM entity WHERE id = ?1",
     [ENTITY_INSERT] = "INSERT INTO entity(id, body) VALUES (?1, ?2)",
@@ -15,7 +17,29 @@ static const char *const sql[STATEMENTS] = {
     [SCOPE_CLEAR] = "DELETE FROM entity_scope WHERE eid = ?1",
     [BOX_PUT] = "INSERT OR REPLACE INTO entity_box(eid, x0, x1, y0, y1) VALUES (?1, ?2, ?3, ?4, ?5)",
     [BOX_CLEAR] = "DELETE FROM entity_box WHERE eid = ?1",
-    [TYPES_LIST] = "SELECT type, count(*) FROM entity_type GROUP BY type ORDER BY type",
+    [ENTITY_FIND] = "SELECT eid FROM entity WHERE id = ?1",
+    [WALK_ALL] = "SELECT eid, id, body FROM entity WHERE eid > ?1 ORDER BY eid",
+    [WALK_ALL_IDS] = "SELECT eid FROM entity WHERE eid > ?1 ORDER BY eid",
+    [WALK_TYPE] = "SELECT e.eid, e.id, e.body FROM entity_type t CROSS JOIN entity e ON e.eid = t.eid "
+                  "WHERE t.type = ?2 AND t.eid > ?1 ORDER BY t.eid",
+    [WALK_TYPE_IDS] = "SELECT eid FROM entity_type WHERE type = ?2 AND eid > ?1 ORDER BY eid",
+    [SHAPE_ADD] = "INSERT INTO shape(type, attribute, kind, count) VALUES (?1, ?2, ?3, ?4) "
+                  "ON CONFLICT(type, attribute, kind) DO UPDATE SET count = count + excluded.count",
+    [SHAPE_GET] = "SELECT count FROM shape WHERE type = ?1 AND attribute = ?2 AND kind = ?3",
+    [SHAPES_OF] =
+        "SELECT attribute, kind, count FROM shape WHERE type = ?1 AND count > 0 ORDER BY attribute, kind",
+    [SHAPE_TYPES] = "SELECT type, count FROM shape WHERE attribute = ?1 AND kind = '' AND type <> '' AND "
+                    "count > 0 ORDER BY type",
+    [INDEXES_LIST] =
+        "SELECT number, type, attribute, built, state FROM attribute_index ORDER BY type, attribute",
+    [INDEX_FIND] = "SELECT number FROM attribute_index WHERE type = ?1 AND attribute = ?2 AND state = ?3",
+    [INDEX_MAKE] = "INSERT INTO attribute_index(type, attribute, state, built) VALUES (?1, ?2, 0, 0)",
+    [INDEX_STATE] = "UPDATE attribute_index SET state = ?2, built = ?3 WHERE number = ?1",
+    [INDEX_GONE] = "DELETE FROM attribute_index WHERE number = ?1",
+    [VALUE_PUT] = "INSERT OR IGNORE INTO entity_value(number, value, eid) VALUES (?1, ?2, ?3)",
+    [VALUE_DELETE] = "DELETE FROM entity_value WHERE number = ?1 AND value = ?2 AND eid = ?3",
+    [VALUES_CLEAN] = "DELETE FROM entity_value WHERE (number, value, eid) IN "
+                     "(SELECT number, value, eid FROM entity_value WHERE number = ?1 LIMIT ?2)",
     [LOG_PUT] = "INSERT INTO log(first, count, body) VALUES (?1, ?2, ?3)",
     [LOG_GET] = "SELECT first, count, body FROM log WHERE first <= ?1 ORDER BY first DESC LIMIT 1",
     [LOG_LAST] = "SELECT first, count, body FROM log ORDER BY first DESC LIMIT 1",
@@ -39,6 +63,25 @@ static const char *const sql[STATEMENTS] = {
     [RELEASE] = "RELEASE job",
     [ROLLBACK_TO] = "ROLLBACK TO job",
 };
+
+const char *statement_text(enum statement which)
+{
+    return sql[which];
+}
+
+bool query_failed(struct view *v, int code, struct error *e)
+{
+    if (code != SQLITE_INTERRUPT) {
+        return sqlite_failed(v->db, "a query", e);
+    }
+    return error_set(
+        e, ERROR_TOO_COMPLEX,
+        "The query took longer than is allowed and was stopped. Narrow it (type, id, scopeQ, a smaller area, "
+        "an attribute that a pack declares as indexed); GET /api/v1/explain with the same parameters says "
+        "what it costs",
+        "查询超过允许的时间，已停止。请缩小范围（type、id、scopeQ、更小的区域，或应用包声明了索引的属性）；"
+        "以相同参数访问 GET /api/v1/explain 可查看其开销");
+}
 
 bool sqlite_failed(sqlite3 *db, const char *what, struct error *e)
 {
@@ -119,6 +162,13 @@ bool sqlite_migrate(sqlite3 *db, const char *const *steps, int count, struct err
     return true;
 }
 
+/* SQLite asks now and then whether to go on. */
+static int is_over(void *data)
+{
+    const struct view *v = data;
+    return v->deadline > 0 && g_get_monotonic_time() > v->deadline;
+}
+
 struct view *view_open(struct store *s, bool read_only, int cache_kib, struct error *e)
 {
     g_autofree char *path = g_build_filename(s->dir, "hub.db", NULL);
@@ -129,6 +179,7 @@ struct view *view_open(struct store *s, bool read_only, int cache_kib, struct er
     struct view *v = g_new0(struct view, 1);
     v->store = s;
     v->db = db;
+    sqlite3_progress_handler(db, PROGRESS_STEPS, is_over, v);
     return v;
 }
 
@@ -141,6 +192,7 @@ void view_close(struct view *v)
         sqlite3_finalize(v->statements[i]);
     }
     sqlite3_close(v->db);
+    arena_free(v->indexes_arena);
     g_free(v);
 }
 

@@ -40,6 +40,29 @@ static const char *const schema[] = {
     "CREATE TABLE cursor(reader TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE kv(space TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY(space, key))"
     " WITHOUT ROWID",
+    /* Counts, and indexes of attributes. Entities that are there already are counted from their bodies. */
+    "CREATE TABLE shape(type TEXT NOT NULL, attribute TEXT NOT NULL, kind TEXT NOT NULL, count INTEGER NOT "
+    "NULL,"
+    " PRIMARY KEY(type, attribute, kind)) WITHOUT ROWID;"
+    "CREATE INDEX shape_attribute ON shape(attribute, kind, type);"
+    "CREATE TABLE attribute_index(number INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, attribute "
+    "TEXT NOT "
+    "NULL, state INTEGER NOT NULL, built INTEGER NOT NULL);"
+    "CREATE TABLE entity_value(number INTEGER NOT NULL, value NOT NULL, eid INTEGER NOT NULL,"
+    " PRIMARY KEY(number, value, eid)) WITHOUT ROWID;"
+    "INSERT INTO shape SELECT type, '', '', count(*) FROM entity_type GROUP BY type;"
+    "INSERT INTO shape SELECT '', '', '', count(*) FROM entity;"
+    "WITH member AS (SELECT e.eid, j.key AS attribute, j.value, j.type AS json FROM entity e,"
+    " json_each(CAST(e.body AS TEXT)) j WHERE j.key NOT IN ('id', 'type', 'scope', 'createdAt', "
+    "'modifiedAt')),"
+    " one AS (SELECT eid, attribute, json_extract(value, '$.type') AS kind FROM member WHERE json = 'object'"
+    " UNION SELECT m.eid, m.attribute, json_extract(i.value, '$.type') FROM member m, json_each(m.value) i"
+    " WHERE m.json = 'array'),"
+    " every AS (SELECT eid, attribute, kind FROM one WHERE kind IS NOT NULL UNION SELECT eid, attribute, '' "
+    "FROM one),"
+    " typed AS (SELECT eid, type FROM entity_type UNION ALL SELECT eid, '' FROM entity)"
+    " INSERT INTO shape SELECT type, attribute, kind, count(*) FROM every JOIN typed USING (eid)"
+    " GROUP BY type, attribute, kind",
 };
 
 static bool take_lock(struct store *s, struct error *e)

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <glib.h>
+
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/instant.h"
@@ -113,23 +115,133 @@ bool txn_entity_put(struct txn *t, int64_t *eid, const char *id, const char *bod
                     const struct store_index *index, int changed, struct error *e);
 bool txn_entity_delete(struct txn *t, int64_t eid, struct error *e);
 
+/* ---- queries over entities ---- */
+
+/* A stretch of values in the index of an attribute, both ends included; an end that is not given is open.
+ * Texts are compared by their bytes. */
+enum store_value_kind { STORE_NUMBER, STORE_TEXT, STORE_BOOL, STORE_TIME };
+struct store_range {
+    enum store_value_kind kind;
+    bool has_low, has_high;
+    double low, high;                 /* NUMBER */
+    const char *low_text, *high_text; /* TEXT */
+    int64_t low_at, high_at;          /* TIME, and BOOL (0 or 1) */
+};
+/* Has a value in any of the ranges, by these attribute indexes (one for each type asked for). */
+struct store_values {
+    const int64_t *indexes;
+    int indexes_count;
+    const struct store_range *ranges;
+    int ranges_count;
+};
+enum { STORE_VALUES_MOST = 6 };
+
+/* Which way a query was answered. */
+enum store_path {
+    STORE_BY_ALL,   /* a walk over all entities */
+    STORE_BY_TYPE,  /* a walk over the entities of a type */
+    STORE_BY_TYPES, /* of several types */
+    STORE_BY_ID,
+    STORE_BY_SCOPE,
+    STORE_BY_BOX,
+    STORE_BY_VALUE, /* the index of an attribute */
+};
+struct store_option {
+    enum store_path path;
+    int value;    /* STORE_BY_VALUE: which of values */
+    int64_t rows; /* that it would read; when not counted to the end, at least so many */
+    bool counted; /* to the end */
+};
+struct store_plan {
+    struct store_option options[STORE_VALUES_MOST + 5];
+    int count;
+    int chosen;       /* which of options */
+    int intersected;  /* how many others narrowed it further */
+    int64_t examined; /* rows read */
+};
+
 /* Which entities: all conditions given must hold; NULL or 0 = any. Rows come in the order of eid. */
 struct store_query {
     const char *const *types; /* any of these */
     int types_count;
     const char *const *ids; /* any of these */
     int ids_count;
-    const char *scope; /* this scope or below it: "/a/b" finds "/a/b/c" */
-    const double *box; /* touches this box */
-    int64_t after;     /* eid greater than this */
+    const char *scope;                 /* this scope or below it: "/a/b" finds "/a/b/c" */
+    const double *box;                 /* touches this box */
+    const struct store_values *values; /* at most STORE_VALUES_MOST */
+    int values_count;
+    int64_t after; /* eid greater than this */
+    /* how */
+    bool loose;      /* rows that break some condition may come too: the caller looks at each anyhow */
+    int64_t wanted;  /* rows that the caller is likely to take before it stops; 0 = all */
+    gint64 deadline; /* monotonic time at which to give up with ERROR_TOO_COMPLEX; 0 = never */
+    struct store_plan *plan; /* filled with how it was done; or NULL */
 };
 /* Calls each for every row until it returns false. The row's pointers hold during the call only. */
 bool view_entities(struct view *v, const struct store_query *q,
                    bool (*each)(void *user, const struct store_entity *row), void *user, struct error *e);
+/* The same without bodies (NULL), which costs far less where only the number of rows matters. */
+bool view_entity_ids(struct view *v, const struct store_query *q,
+                     bool (*each)(void *user, const struct store_entity *row), void *user, struct error *e);
 /* How many rows, without reading them. */
 int64_t view_entities_count(struct view *v, const struct store_query *q);
+
+/* ---- what there is: exact counts, kept in the transactions that change them ---- */
+
+/* The number of entities of a type ("" = of any) that have an attribute ("" = all of them) in an instance of
+ * a kind ("" = of any). The layer that knows the stored form says what changes. */
+bool txn_shape_add(struct txn *t, const char *type, const char *attribute, const char *kind, int64_t delta,
+                   struct error *e);
+int64_t view_shape(struct view *v, const char *type, const char *attribute, const char *kind);
+struct store_shape {
+    const char *type, *attribute, *kind;
+    int64_t count;
+};
+/* Calls each for the counts above 0 of a type, ordered by attribute and kind (those without attribute first).
+ */
+void view_shapes(struct view *v, const char *type, void (*each)(void *user, const struct store_shape *s),
+                 void *user);
 /* Every type in use with its number of entities: calls each(user, type, count), ordered by name. */
 void view_types(struct view *v, void (*each)(void *user, const char *type, int64_t count), void *user);
+/* Every type that has the attribute, likewise. */
+void view_types_with(struct view *v, const char *attribute,
+                     void (*each)(void *user, const char *type, int64_t count), void *user);
+
+/* ---- indexes of attributes ---- */
+
+/* An index over the values of one attribute of the entities of one type. Writes keep it from the moment it is
+ * made; what was there before is put in by steps, and until then it is not complete and not used. */
+struct store_index_row {
+    int64_t number;
+    const char *type, *attribute;
+    int64_t built; /* entities up to this eid are in it */
+    bool complete;
+    bool dropped; /* what is left of it goes by steps */
+};
+/* All there are, ordered by type and attribute. */
+void view_indexes(struct view *v, struct arena *a, struct store_index_row **rows, int *count);
+/* Its number when it is complete, else 0. */
+int64_t view_index_find(struct view *v, const char *type, const char *attribute);
+bool txn_index_make(struct txn *t, const char *type, const char *attribute, struct error *e);
+/* Takes it out of use. */
+bool txn_index_drop(struct txn *t, int64_t number, struct error *e);
+/* Removes at most so many entries of a dropped index; *done when there is nothing left of it. */
+bool txn_index_clean(struct txn *t, int64_t number, int most, bool *done, struct error *e);
+/* Entities up to built are in it. */
+bool txn_index_built(struct txn *t, int64_t number, int64_t built, bool complete, struct error *e);
+/* Those that writes must keep: neither dropped nor gone. Lives until the transaction changes an index. */
+const struct store_index_row *txn_indexes(struct txn *t, int *count);
+
+struct store_value {
+    enum store_value_kind kind;
+    double number;
+    const char *text;
+    int64_t at; /* TIME, and BOOL (0 or 1) */
+};
+bool txn_value_put(struct txn *t, int64_t index, const struct store_value *value, int64_t eid,
+                   struct error *e);
+bool txn_value_delete(struct txn *t, int64_t index, const struct store_value *value, int64_t eid,
+                      struct error *e);
 
 /* ---- the change log ---- */
 

@@ -93,6 +93,7 @@ static bool run_job(struct txn *t, struct store_job *job, struct error *e)
         return true;
     }
     struct error ignored = {0};
+    indexes_forget(t->view);
     view_run(t->view, view_statement(t->view, ROLLBACK_TO), "undoing", &ignored);
     view_run(t->view, view_statement(t->view, RELEASE), "undoing", &ignored);
     g_string_truncate(t->text, text_length);
@@ -243,6 +244,7 @@ static void finish_group(struct writer *w, GPtrArray *group, const struct error 
 static void fail_all(GPtrArray *group, struct writer *w, const struct error *failure)
 {
     log_failure("store", "a commit was refused", failure);
+    indexes_forget(w->view);
     undo(w);
     finish_group(w, group, failure);
 }
