@@ -40,6 +40,8 @@ enum {
     LIMIT_TEMPORAL_POINTS = 100000, /* instances in one temporal answer */
     LIMIT_TYPES = 100,              /* types of one entity, scopes of one entity */
     LIMIT_ATTRIBUTE_DEPTH = 5,      /* levels of attributes of attributes */
+    LIMIT_SCAN_SILENT = 1000,       /* entities that a query may look at in vain without saying so */
+    LIMIT_INDEXES = 500,            /* indexed attributes of all packs together */
     LIMIT_QUERY_IDS = 1000,         /* ids in one query */
     LIMIT_SELECTORS = 100,          /* elements of "entities" in one query */
     LIMIT_PATTERN = 500,            /* bytes of one idPattern */

@@ -103,16 +103,27 @@ bool context_find(struct view *v, const struct context_query *q,
 /* ---- the module in a running hub ---- */
 
 /* Tables of routes, each on one page: /ngsi-ld/v1 (routes.c), its temporal part, its subscriptions, its
- * context sources, the live stream /api/v1/stream, and the tenants. */
+ * context sources, the live stream /api/v1/stream, the tenants, and what
+ * queries cost, /api/v1/explain. */
 extern const struct route context_routes[];
 extern const struct route temporal_routes[];
 extern const struct route subscription_routes[];
 extern const struct route registration_routes[];
 extern const struct route stream_routes[];
 extern const struct route tenant_routes[];
+extern const struct route explain_routes[];
 /* Gives the routes their store and starts the threads that read histories, wake live streams and deliver
  * notifications through client. Before the HTTP server starts. */
 bool context_start(struct store *s, struct http_client *client, struct error *e);
+/* What packs declare as indexed (types: X: indexed: [pm25]): whatever is new is built in the background, what
+ * has gone from the list is dropped. Any time after context_start. */
+struct context_index {
+    const char *type, *attribute; /* stored names */
+};
+void context_declare_indexes(const struct context_index *wanted, int count);
+/* The longest that a query of a client may take, in seconds; 0 = as long as it likes. Before the HTTP server.
+ */
+void context_query_limit(int seconds);
 /* After the HTTP server has stopped, before its client and the store are freed. Does nothing when not
  * started.
  */

@@ -307,17 +307,7 @@ void serve_create_entity(struct request *r)
 
 void serve_query_entities(struct request *r)
 {
-    static const char *const parameters[] = {"id",          "idPattern",   "type",
-                                             "q",           "georel",      "geometry",
-                                             "coordinates", "geoproperty", "scopeQ",
-                                             "datasetId",   "attrs",       "pick",
-                                             "omit",        "limit",       "offset",
-                                             "count",       "options",     "format",
-                                             "lang",        "local",       "geometryProperty",
-                                             "join",        "joinLevel",   "containedBy",
-                                             "orderBy",     "orderFrom",   "orderGeometry",
-                                             "collation",   NULL};
-    static const struct operation o = {query_entities, parameters, read_options, true};
+    static const struct operation o = {query_entities, entity_query_parameters, read_options, true};
     call_serve(r, &o);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "context/entity.h"
+#include "context/indexed.h"
 #include "geo/geo.h"
 
 struct entity_cache {
@@ -12,6 +13,7 @@ struct entity_cache {
     GHashTable *by_id;
     struct cached_entity *first_dirty, **last_dirty;
     GString *text;
+    struct shape_tally *shapes;
 };
 
 static void cache_free(gpointer data)
@@ -20,6 +22,7 @@ static void cache_free(gpointer data)
     g_hash_table_unref(c->by_id);
     arena_free(c->arena);
     g_string_free(c->text, TRUE);
+    shape_tally_free(c->shapes);
     g_free(c);
 }
 
@@ -37,6 +40,7 @@ static struct entity_cache *cache_take(void)
     c->arena = arena_new();
     c->by_id = g_hash_table_new(g_str_hash, g_str_equal);
     c->text = g_string_sized_new(4096);
+    c->shapes = shape_tally_new();
     return c;
 }
 
@@ -48,6 +52,7 @@ static void cache_release(void *data)
         return;
     }
     g_hash_table_remove_all(c->by_id);
+    shape_tally_clear(c->shapes);
     arena_clear(c->arena);
     g_private_set(&spare, c);
 }
@@ -87,21 +92,36 @@ static bool put(struct entity_cache *c, struct txn *t, struct cached_entity *ent
     if ((entry->changed & STORE_BOX) != 0) {
         index.box = location_box(c->arena, entry->entity);
     }
-    return txn_entity_put(t, &entry->eid, entry->id, c->text->str, c->text->len, &index, entry->changed, e);
+    return txn_entity_put(t, &entry->eid, entry->id, c->text->str, c->text->len, &index, entry->changed, e) &&
+           indexed_update(t, c->arena, entry->stored, entry->entity, entry->eid, e);
+}
+
+static bool flush_one(struct entity_cache *c, struct txn *t, struct cached_entity *entry, struct error *e)
+{
+    if (!put(c, t, entry, e)) {
+        return false;
+    }
+    if ((entry->changed & ENTITY_SHAPE) != 0) {
+        shape_tally_entity(c->shapes, entry->stored, -1);
+        shape_tally_entity(c->shapes, entry->entity, 1);
+    }
+    entry->stored = entry->entity;
+    entry->changed = 0;
+    return true;
 }
 
 static bool cache_flush(struct txn *t, void *data, struct error *e)
 {
     struct entity_cache *c = data;
     for (struct cached_entity *entry = c->first_dirty; entry != NULL; entry = entry->next_dirty) {
-        if (entry->entity != NULL && !put(c, t, entry, e)) {
+        if (entry->entity != NULL && !flush_one(c, t, entry, e)) {
             return false;
         }
         entry->dirty = false;
     }
     c->first_dirty = NULL;
     c->last_dirty = &c->first_dirty;
-    return true;
+    return shape_tally_write(c->shapes, t, e);
 }
 
 struct entity_cache *entity_cache_of(struct txn *t)
@@ -144,6 +164,7 @@ struct cached_entity *entity_cache_find(struct entity_cache *c, struct txn *t, c
         if (entry->entity == NULL) {
             return NULL;
         }
+        entry->stored = entry->entity;
     }
     g_hash_table_insert(c->by_id, (gpointer)entry->id, entry);
     return entry;
@@ -152,7 +173,7 @@ struct cached_entity *entity_cache_find(struct entity_cache *c, struct txn *t, c
 void entity_cache_set(struct entity_cache *c, struct cached_entity *entry, struct json *version, int changed)
 {
     entry->entity = version;
-    entry->changed |= entry->eid == 0 ? STORE_INDEX_ALL : changed;
+    entry->changed |= entry->eid == 0 ? STORE_INDEX_ALL | ENTITY_SHAPE : changed;
     if (!entry->dirty) {
         entry->dirty = true;
         entry->next_dirty = NULL;
@@ -163,9 +184,14 @@ void entity_cache_set(struct entity_cache *c, struct cached_entity *entry, struc
 
 bool entity_cache_delete(struct txn *t, struct cached_entity *entry, struct error *e)
 {
-    if (entry->eid != 0 && !txn_entity_delete(t, entry->eid, e)) {
+    if (entry->eid != 0 &&
+        (!txn_entity_delete(t, entry->eid, e) ||
+         !indexed_update(t, entity_cache_of(t)->arena, entry->stored, NULL, entry->eid, e))) {
         return false;
     }
+    shape_tally_entity(entity_cache_of(t)->shapes, entry->stored, -1);
+    entry->stored = NULL;
+    entry->changed = 0;
     entry->eid = 0;
     entry->entity = NULL;
     entry->size = 0;

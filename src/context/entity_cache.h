@@ -5,14 +5,18 @@
 
 #include "context/context.h"
 
+/* Beside the STORE_… flags: types, attributes or kinds have come or gone. */
+enum { ENTITY_SHAPE = 0x100 };
+
 /* A version of an entity is never changed in place: a write makes a new list of members that shares what
  * stays. */
 struct cached_entity {
     const char *id;
     int64_t eid;         /* 0: not on disk */
     struct json *entity; /* the current version; NULL: does not exist */
+    struct json *stored; /* the version on disk; NULL: none */
     size_t size;         /* bytes of its text, or more */
-    int changed;         /* index parts that differ from the disk's */
+    int changed;         /* parts that differ from the disk's: STORE_…, ENTITY_SHAPE */
     bool dirty;
     struct cached_entity *next_dirty;
 };

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "context/entity.h"
 #include "context/ingest.h"
+#include "context/plan.h"
 
 void entity_query_clear(struct entity_query *q)
 {
@@ -223,73 +224,6 @@ bool entity_query_matches(const struct entity_query *q, const struct json *entit
 
 /* ---- running over the store ---- */
 
-/* All the ids, when every selector has some. */
-static void narrow_ids(const struct entity_query *q, struct arena *a, struct store_query *out)
-{
-    int total = 0;
-    for (int i = 0; i < q->selectors_count; i++) {
-        if (q->selectors[i].ids_count == 0) {
-            return;
-        }
-        total += q->selectors[i].ids_count;
-    }
-    if (total == 0 || total > LIMIT_QUERY_IDS) {
-        return;
-    }
-    const char **ids = arena_array(a, const char *, total);
-    for (int i = 0; i < q->selectors_count; i++) {
-        for (int k = 0; k < q->selectors[i].ids_count; k++) {
-            ids[out->ids_count++] = q->selectors[i].ids[k];
-        }
-    }
-    out->ids = ids;
-}
-
-/* All the types, when every selector names some. */
-static void narrow_types(const struct entity_query *q, struct arena *a, struct store_query *out)
-{
-    g_autoptr(GPtrArray) all = g_ptr_array_new();
-    for (int i = 0; i < q->selectors_count; i++) {
-        int count = 0;
-        const struct type_query *type = q->selectors[i].type;
-        const char *const *types = type != NULL ? type_query_any_of(type, &count) : NULL;
-        if (types == NULL) {
-            return;
-        }
-        for (int k = 0; k < count; k++) {
-            g_ptr_array_add(all, (gpointer)types[k]);
-        }
-    }
-    if (all->len > 0 && all->len <= LIMIT_QUERY_IDS) {
-        const char **types = arena_array(a, const char *, all->len);
-        memcpy(types, all->pdata, all->len * sizeof *types);
-        out->types = types;
-        out->types_count = (int)all->len;
-    }
-}
-
-/* What the indexes can say. True when they say all of it, so that no entity needs to be looked at. */
-static bool narrow(const struct entity_query *q, struct arena *a, struct store_query *out)
-{
-    bool exact =
-        q->q == NULL && q->scope == NULL && q->geo == NULL && q->attrs == NULL && q->selectors_count <= 1;
-    for (int i = 0; i < q->selectors_count; i++) {
-        const struct entity_selector *s = &q->selectors[i];
-        exact = exact && s->id_pattern == NULL && (s->type == NULL || s->type_exact);
-    }
-    narrow_ids(q, a, out);
-    narrow_types(q, a, out);
-    if (q->scope != NULL) {
-        out->scope = scope_query_prefix(q->scope);
-    }
-    if (q->geo != NULL && (q->geo_property == NULL || strcmp(q->geo_property, "location") == 0)) {
-        out->box = geo_query_box(q->geo);
-    } else if (q->box != NULL) {
-        out->box = q->box;
-    }
-    return exact;
-}
-
 struct running {
     const struct entity_query *query;
     struct view *view;
@@ -322,10 +256,8 @@ static bool on_row(void *user, const struct store_entity *row)
 {
     struct running *run = user;
     struct query_page *page = run->page;
-    bool outside =
-        page->total < page->offset || (page->limit >= 0 && page->total >= page->offset + page->limit);
-    if (run->exact && outside) {
-        return on_match(run, NULL); /* counted, not read */
+    if (run->exact && page->limit >= 0 && page->total >= page->offset + page->limit) {
+        return on_match(run, NULL); /* there is more; not read */
     }
     arena_clear(run->arena);
     const struct json *entity = json_parse(run->arena, row->body, row->body_length, run->e);
@@ -336,23 +268,66 @@ static bool on_row(void *user, const struct store_entity *row)
     return run->exact || entity_query_matches(run->query, entity, run->view) ? on_match(run, entity) : true;
 }
 
+struct skipping {
+    int64_t left, last;
+};
+
+static bool skip_row(void *user, const struct store_entity *row)
+{
+    struct skipping *s = user;
+    s->last = row->eid;
+    return --s->left > 0;
+}
+
+/* Where every row matches, those before the page are passed over by their numbers alone. False on a failure.
+ */
+static bool skip_offset(struct running *run, struct store_query *narrowed, bool *past_end)
+{
+    struct skipping s = {.left = run->page->offset};
+    struct store_query skip = *narrowed;
+    skip.plan = NULL;
+    if (s.left > 0 && !view_entity_ids(run->view, &skip, skip_row, &s, run->e)) {
+        return false;
+    }
+    *past_end = s.left > 0;
+    narrowed->after = s.last;
+    run->page->total = run->page->offset - s.left;
+    return true;
+}
+
+/* How many match, when the indexes can say so. */
+static int64_t count_all(struct view *v, const struct store_query *narrowed)
+{
+    struct store_query all = *narrowed;
+    all.after = 0;
+    all.plan = NULL;
+    if (all.ids_count == 0 && all.types_count <= 1 && all.box == NULL) {
+        return view_shape(v, all.types_count == 1 ? all.types[0] : "", "", "");
+    }
+    return view_entities_count(v, &all);
+}
+
 bool entity_query_run(const struct entity_query *q, struct view *v, struct query_page *page,
                       bool (*each)(void *user, const struct json *entity), void *user, struct error *e)
 {
     arena_auto a = arena_new();
     arena_auto row = arena_new();
-    struct store_query narrowed = {0};
-    bool exact = narrow(q, a, &narrowed);
+    struct store_query narrowed = {
+        .deadline = page->deadline, .estimate = page->estimate, .plan = &page->plan};
+    bool exact = plan_narrow(q, v, a, &narrowed), past_end = false;
     bool count_apart = exact && page->count; /* the index counts faster than a walk */
     struct query_page walk = *page;
     struct running run = {q, v, &walk, each, user, row, exact, false, e, false};
     walk.total = 0;
     walk.more = false;
     walk.count = page->count && !count_apart;
-    if (!view_entities(v, &narrowed, on_row, &run, e) || run.failed) {
+    narrowed.wanted = walk.count || page->limit < 0 ? 0 : page->offset + page->limit + 1;
+    page->looked = !exact;
+    if ((exact && !skip_offset(&run, &narrowed, &past_end)) ||
+        (!past_end && (!view_entities(v, &narrowed, on_row, &run, e) || run.failed))) {
         return false;
     }
-    page->total = count_apart ? view_entities_count(v, &narrowed) : walk.total;
+    page->total = count_apart ? count_all(v, &narrowed) : walk.total;
     page->more = walk.more;
     return true;
 }

@@ -10,6 +10,14 @@
 #include "context/answer.h"
 #include "context/ingest.h"
 #include "context/order.h"
+#include "context/plan.h"
+
+const char *const entity_query_parameters[] = {
+    "id",          "idPattern", "type",        "q",       "georel",    "geometry",      "coordinates",
+    "geoproperty", "scopeQ",    "datasetId",   "attrs",   "pick",      "omit",          "limit",
+    "offset",      "count",     "options",     "format",  "lang",      "local",         "geometryProperty",
+    "join",        "joinLevel", "containedBy", "orderBy", "orderFrom", "orderGeometry", "collation",
+    NULL};
 
 /* ---- pages ---- */
 
@@ -88,7 +96,7 @@ static bool take_ordered(void *user, const struct json *entity)
 static bool run_ordered(const struct entity_query *query, struct order *order, struct view *v,
                         struct query_page *page, struct answer *answer, struct error *e)
 {
-    struct query_page all = {.limit = -1};
+    struct query_page all = {.limit = -1, .deadline = page->deadline};
     struct ordering ordering = {order, e, false};
     int64_t end = page->limit > 0 ? page->offset + page->limit : 0;
     if (!order_want(order, end, e) || !entity_query_run(query, v, &all, take_ordered, &ordering, e) ||
@@ -105,6 +113,8 @@ static bool run_ordered(const struct entity_query *query, struct order *order, s
             return false;
         }
     }
+    page->plan = all.plan;
+    page->looked = true;
     page->total = all.total;
     page->more = all.total > page->offset + page->limit;
     return true;
@@ -147,6 +157,7 @@ static bool answer_query(struct call *c, struct asked *q, struct error *e)
     if (q->order != NULL) {
         order_language(q->order, q->render.lang);
     }
+    page.deadline = plan_deadline();
     view_auto v = view_begin(c->space->store);
     answer_begin(&answer, v, true);
     if (!run_query(q, v, &page, &answer, e)) {
@@ -154,6 +165,9 @@ static bool answer_query(struct call *c, struct asked *q, struct error *e)
     }
     if (page.count) {
         reply_header(c->request, "NGSILD-Results-Count", arena_printf(c->arena, "%" PRId64, page.total));
+    }
+    if (plan_is_scan(&page, answer.count)) {
+        reply_header(c->request, "Zhongshu-Plan", plan_header(c->arena, &page, answer.count));
     }
     return answer_reply(&answer, query_page_links(c, &page));
 }

@@ -5,6 +5,8 @@
 #include "context/api.h"
 #include "context/query.h"
 
+/* The parameters of GET /entities. */
+extern const char *const entity_query_parameters[];
 bool query_entities(struct call *c, struct error *e);
 bool query_by_body(struct call *c, struct error *e);
 /* The parameters that say which entities, and local. */

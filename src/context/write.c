@@ -41,7 +41,7 @@ static void apply_types(struct writing *w, const struct json *given)
     struct json *types = replace ? json_copy(w->arena, given) : united(w, old, given);
     if (old == NULL || !json_equal(old, types)) {
         json_set(w->arena, w->next, "type", types);
-        w->changed |= STORE_TYPES;
+        w->changed |= STORE_TYPES | ENTITY_SHAPE;
         w->touched = true;
     }
 }
@@ -219,7 +219,8 @@ static bool finish(struct writing *w)
         if (!log_change(w, created)) {
             return false;
         }
-        entity_cache_set(w->cache, w->entry, w->next, w->changed);
+        bool reshaped = w->gone != NULL || w->made != NULL;
+        entity_cache_set(w->cache, w->entry, w->next, w->changed | (reshaped ? ENTITY_SHAPE : 0));
         w->result->created = created;
     }
     if (w->late.first != NULL) {

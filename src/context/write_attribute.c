@@ -184,6 +184,9 @@ static bool apply_instance(struct writing *w, const struct json *named, struct i
         error_prefix(w->e, "%s", named->key);
         return false;
     }
+    if (old == NULL || instance_kind(old) != instance_kind(made)) {
+        w->changed |= ENTITY_SHAPE;
+    }
     collect(w, &w->attrs, named, made);
     stamp(w, made, old);
     all->items[at >= 0 ? at : all->count++] = made;

@@ -56,6 +56,24 @@ struct q_need {
 };
 /* The most selective one, with pointers into a and q. False when there is none. */
 bool q_need(const struct q *q, struct arena *a, struct q_need *out);
+/* What everything that matches must fulfil: some value of the attribute (of any instance, any element of an
+ * array, any language) lies in one of these bounds. For an index; what it finds must still be held against q.
+ */
+enum q_bound_kind { Q_BOUND_NUMBER, Q_BOUND_TEXT, Q_BOUND_BOOL, Q_BOUND_TIME };
+struct q_bound {
+    enum q_bound_kind kind;
+    bool has_low, has_high;           /* both ends belong to it */
+    double low, high;                 /* NUMBER */
+    const char *low_text, *high_text; /* TEXT, by its bytes; lives as long as q */
+    int64_t low_at, high_at;          /* TIME: an instant; BOOL: 0 or 1 */
+};
+struct q_condition {
+    const char *attribute;
+    const struct q_bound *any_of;
+    int count;
+};
+/* At most so many conditions, all of which hold, in a; returns their number. */
+int q_conditions(const struct q *q, struct arena *a, struct q_condition *out, int most);
 typedef struct q q_autoptr_target;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(q_autoptr_target, q_free)
 #define q_auto g_autoptr(q_autoptr_target)

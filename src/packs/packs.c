@@ -2,7 +2,9 @@
 /* The set of packs in force, and how a new one takes its place. */
 #include "packs/packs.h"
 
+#include "base/limits.h"
 #include "base/log.h"
+#include "context/context.h"
 #include "packs/in_force.h"
 #include "packs/mistake.h"
 #include "packs/model.h"
@@ -104,10 +106,38 @@ static void set_role(const struct json *role)
                       (const char *const *)permissions->pdata);
 }
 
-/* The feature's own load: roles to identity, the model for the interface. */
+static void add_indexes(GArray *all, const struct pack *p)
+{
+    for (const struct json *type = json_first(json_get(p->root, "types")); type != NULL; type = type->next) {
+        const struct json *list = json_get(type, "indexed");
+        for (const struct json *c = json_first(list); c != NULL; c = c->next) {
+            struct context_index index = {type->key, c->string};
+            g_array_append_val(all, index);
+        }
+    }
+}
+
+static bool declare_indexes(const struct pack *const *packs, struct error *e)
+{
+    g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(struct context_index));
+    for (; *packs != NULL; packs++) {
+        add_indexes(all, *packs);
+    }
+    if (all->len > LIMIT_INDEXES) {
+        return error_set(e, ERROR_BAD_REQUEST_DATA, "The packs declare %u indexed attributes; at most %d",
+                         "应用包共声明 %u 个索引属性，最多 %d 个", all->len, LIMIT_INDEXES);
+    }
+    context_declare_indexes((const struct context_index *)(const void *)all->data, (int)all->len);
+    return true;
+}
+
+/* The feature's own load: roles to identity, indexes to the context core, the model for the interface. */
 static bool take_packs(struct hub *h, const struct pack *const *packs, struct error *e)
 {
     hub = h;
+    if (!declare_indexes(packs, e)) {
+        return false;
+    }
     for (const struct pack *const *p = packs; h->identity != NULL && *p != NULL; p++) {
         for (const struct json *c = json_first(json_get((*p)->root, "roles")); c != NULL; c = c->next) {
             set_role(c);

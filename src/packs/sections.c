@@ -49,6 +49,7 @@ static const struct member type_members[] = {
     {"name_attribute", MEMBER_STRING},
     {"primary", MEMBER_STRING},
     {"levels", MEMBER_LIST},
+    {"indexed", MEMBER_LIST},
     {"attributes", MEMBER_OBJECT, true},
     {NULL},
 };
@@ -130,6 +131,32 @@ static void check_names_attribute(struct pack_report *r, const struct json *type
     }
 }
 
+/* Names of attributes of the type, each once. */
+static void check_indexed(struct pack_report *r, const struct json *type)
+{
+    const struct json *list = json_get(type, "indexed");
+    for (const struct json *c = json_is(list, JSON_ARRAY) ? list->first : NULL; c != NULL; c = c->next) {
+        if (!section_value(r, c, type->key, "indexed", MEMBER_NAME, NULL)) {
+            continue;
+        }
+        const struct json *attribute = json_get(json_get(type, "attributes"), c->string);
+        const char *kind = json_get_string(attribute, "kind");
+        if (attribute == NULL) {
+            r->mistake(r, c, "%s: \"indexed\" names no attribute of this type: \"%s\"",
+                       "%s：“indexed”中的“%s”不是该类型的属性", type->key, c->string);
+        } else if (g_strcmp0(kind, "GeoProperty") == 0 || g_strcmp0(kind, "JsonProperty") == 0) {
+            r->mistake(r, c, "%s: \"%s\" is a %s, whose values cannot be indexed",
+                       "%s：“%s”是 %s，其值无法建立索引", type->key, c->string, kind);
+        }
+        for (const struct json *d = list->first; d != c; d = d->next) {
+            if (json_equal(d, c)) {
+                r->mistake(r, c, "%s: \"%s\" stands twice in \"indexed\"", "%s：“indexed”中“%s”重复",
+                           type->key, c->string);
+            }
+        }
+    }
+}
+
 /* A type belongs to one pack. */
 static void check_only_here(const struct pack *p, const struct json *type, const struct pack *const *all,
                             struct pack_report *r)
@@ -155,6 +182,7 @@ static void check_type(const struct pack *p, const struct json *type, const stru
     }
     check_names_attribute(r, type, "primary");
     check_names_attribute(r, type, "name_attribute");
+    check_indexed(r, type);
     check_levels(r, json_get(type, "levels"), type->key);
     for (const struct json *a = json_first(json_get(type, "attributes")); a != NULL; a = a->next) {
         check_attribute(r, type->key, a);

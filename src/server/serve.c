@@ -142,6 +142,7 @@ static bool start(struct server *s, struct error *e)
     h->http = http_server_new();
     health_bind(h);
     server_routes(h->http);
+    context_query_limit(s->settings.query_seconds);
     return context_start(h->store, h->client, e) && start_ledger(s, e) && packs_open(h, e) &&
            start_features(s, e) && start_http(s, e);
 }

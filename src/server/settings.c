@@ -42,6 +42,8 @@ static const struct setting {
      "memory for the bodies and replies of all clients together; 0 is 512"},
     {"reply-seconds", NUMBER, offsetof(struct settings, reply_seconds), "SECONDS", "0",
      "time for a client to take 2 MiB of a reply; 0 is 30"},
+    {"query-seconds", NUMBER, offsetof(struct settings, query_seconds), "N", "10",
+     "the longest that a query of entities may take"},
     {"fsync-delay", NUMBER, offsetof(struct settings, fsync_delay_us), "MICROSECONDS", "0",
      "test aid: makes each commit as slow as a slow disk"},
 };

@@ -22,6 +22,7 @@ struct settings {
     int write_queue;
     int request_memory; /* MiB */
     int reply_seconds;
+    int query_seconds;
     int fsync_delay_us;
 };
 

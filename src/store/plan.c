@@ -226,7 +226,7 @@ static struct store_option walk_option(struct query_run *run)
 {
     const struct store_query *q = run->q;
     struct store_option walk = {.path = walk_path(q), .counted = true};
-    if (run->runners_count == 0 && q->plan == NULL) {
+    if (run->runners_count == 0 && !q->estimate) {
         return walk;
     }
     for (int i = 0; i < q->types_count; i++) {
@@ -627,6 +627,14 @@ bool view_entity_ids(struct view *v, const struct store_query *q,
 {
     struct query_run run = {.view = v, .q = q, .each = each, .user = user, .ids_only = true};
     return run_query(&run, e);
+}
+
+int64_t view_entity_newest(struct view *v)
+{
+    sqlite3_stmt *st = view_statement(v, ENTITY_NEWEST);
+    int64_t eid = sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+    sqlite3_reset(st);
+    return eid;
 }
 
 static bool count_row(void *user, const struct store_entity *row)

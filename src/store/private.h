@@ -20,6 +20,7 @@ enum statement {
     SCOPE_CLEAR,
     BOX_PUT,
     BOX_CLEAR,
+    ENTITY_NEWEST,
     WALK_ALL,
     WALK_ALL_IDS,
     WALK_TYPE,

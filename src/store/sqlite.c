@@ -18,6 +18,7 @@ static const char *const sql[STATEMENTS] = {
     [BOX_PUT] = "INSERT OR REPLACE INTO entity_box(eid, x0, x1, y0, y1) VALUES (?1, ?2, ?3, ?4, ?5)",
     [BOX_CLEAR] = "DELETE FROM entity_box WHERE eid = ?1",
     [ENTITY_FIND] = "SELECT eid FROM entity WHERE id = ?1",
+    [ENTITY_NEWEST] = "SELECT max(eid) FROM entity",
     [WALK_ALL] = "SELECT eid, id, body FROM entity WHERE eid > ?1 ORDER BY eid",
     [WALK_ALL_IDS] = "SELECT eid FROM entity WHERE eid > ?1 ORDER BY eid",
     [WALK_TYPE] = "SELECT e.eid, e.id, e.body FROM entity_type t CROSS JOIN entity e ON e.eid = t.eid "

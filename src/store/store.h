@@ -175,6 +175,7 @@ struct store_query {
     bool loose;      /* rows that break some condition may come too: the caller looks at each anyhow */
     int64_t wanted;  /* rows that the caller is likely to take before it stops; 0 = all */
     gint64 deadline; /* monotonic time at which to give up with ERROR_TOO_COMPLEX; 0 = never */
+    bool estimate;   /* plan says too how many rows a walk would read */
     struct store_plan *plan; /* filled with how it was done; or NULL */
 };
 /* Calls each for every row until it returns false. The row's pointers hold during the call only. */
@@ -183,6 +184,8 @@ bool view_entities(struct view *v, const struct store_query *q,
 /* The same without bodies (NULL), which costs far less where only the number of rows matters. */
 bool view_entity_ids(struct view *v, const struct store_query *q,
                      bool (*each)(void *user, const struct store_entity *row), void *user, struct error *e);
+/* The eid of the newest entity; 0 when there is none. */
+int64_t view_entity_newest(struct view *v);
 /* How many rows, without reading them. */
 int64_t view_entities_count(struct view *v, const struct store_query *q);
 
