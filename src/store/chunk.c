@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Points as bytes: times as deltas of deltas, values as whole numbers of their own decimals, all packed by
- * zstd.
+/* Points as bytes: times as deltas of deltas, values as whole numbers of their own decimals, packed by zstd.
  *
- * Layout before zstd: kind (0 decimals, 1 doubles, 2 texts), number of points, first time, then per point the
- * zigzag varint of the change of the time step, then the values: kind 0 has the number of decimals and zigzag
- * varints of the differences; kind 1 has 8 bytes each; kind 2 has length and bytes of the JSON text. The
- * first byte of a packed chunk tells whether zstd was worth it. */
+ * A chunk: format (2 plain, 3 zstd), varint number of points, then the payload, as it is or as a zstd frame:
+ *   head      varint: kind (0 decimals, 1 doubles, 2 texts) | unit of time << 2 | regular << 4
+ *   times     zigzag varint first time in units; regular: zigzag step; else per further point the zigzag
+ * change of the step values    kind 0: varint decimals, varint number of exceptions, each the varint distance
+ * from the one before and 8 bytes; then per point the zigzag difference, 0 for an exception kind 1: 8 bytes
+ * each. kind 2: varint length << 1 | is a number, and the bytes of the JSON text. Formats 0 (plain) and 1
+ * (zstd) are those of the first version, which are read only: kind, number of points, varint unit, first
+ * time, changes of step, and for kind 0 no exceptions. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +17,27 @@
 #include "store/private.h"
 
 enum { KIND_DECIMAL, KIND_DOUBLE, KIND_TEXT };
-enum { PLAIN = 0, ZSTD = 1, MAX_DECIMALS = 9, LEVEL = 9 };
+enum { OLD_PLAIN, OLD_ZSTD, PLAIN, PACKED };
+enum { MAX_DECIMALS = 9, MAX_PLAIN = 64 << 20, WORTH_PACKING = 64, CHECKED_FROM = 1024 };
+
+static const int64_t units[] = {60 * INSTANT_SECOND, INSTANT_SECOND, 1000, 1};
+static const double power[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
 
 void point_clear(void *point)
 {
     g_free(((struct point *)point)->text);
 }
 
-static void put_varint(GByteArray *out, uint64_t n)
+GArray *point_array(void)
+{
+    GArray *points = g_array_new(FALSE, TRUE, sizeof(struct point));
+    g_array_set_clear_func(points, point_clear);
+    return points;
+}
+
+/* ---- varints ---- */
+
+void put_varint(GByteArray *out, uint64_t n)
 {
     guint8 bytes[10];
     guint count = 0;
@@ -33,23 +49,15 @@ static void put_varint(GByteArray *out, uint64_t n)
     g_byte_array_append(out, bytes, count);
 }
 
-static void put_signed(GByteArray *out, int64_t n)
+void put_signed(GByteArray *out, int64_t n)
 {
     put_varint(out, ((uint64_t)n << 1) ^ (uint64_t)(n >> 63));
 }
 
-struct reader {
-    const unsigned char *at, *end;
-    bool broken;
-};
-
-static uint64_t get_varint(struct reader *r)
+static uint64_t get_long_varint(struct byte_reader *r)
 {
     uint64_t n = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-        if (r->at == r->end) {
-            break;
-        }
+    for (int shift = 0; shift < 64 && r->at < r->end; shift += 7) {
         unsigned char byte = *r->at++;
         n |= (uint64_t)(byte & 0x7f) << shift;
         if (byte < 0x80) {
@@ -60,41 +68,80 @@ static uint64_t get_varint(struct reader *r)
     return 0;
 }
 
-static int64_t get_signed(struct reader *r)
+static inline uint64_t get_quick(struct byte_reader *r)
 {
-    uint64_t n = get_varint(r);
+    return r->at < r->end && *r->at < 0x80 ? *r->at++ : get_long_varint(r);
+}
+
+static inline int64_t get_quick_signed(struct byte_reader *r)
+{
+    uint64_t n = get_quick(r);
     return (int64_t)(n >> 1) ^ -(int64_t)(n & 1);
 }
 
-static const double power[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
+uint64_t get_varint(struct byte_reader *r)
+{
+    return get_quick(r);
+}
+
+int64_t get_signed(struct byte_reader *r)
+{
+    return get_quick_signed(r);
+}
+
+const unsigned char *get_bytes(struct byte_reader *r, uint64_t length)
+{
+    if (r->broken || length > (uint64_t)(r->end - r->at)) {
+        r->broken = true;
+        return NULL;
+    }
+    const unsigned char *bytes = r->at;
+    r->at += length;
+    return bytes;
+}
+
+/* ---- packing ---- */
 
 static bool is_decimal(double v, int decimals)
 {
     double scaled = v * power[decimals];
-    if (fabs(scaled) > 9e15) {
+    if (!(fabs(scaled) < 9e15)) {
         return false;
     }
-    int64_t whole = llround(scaled);
+    int64_t whole = (int64_t)(scaled + (scaled < 0 ? -0.5 : 0.5));
     return (double)whole / power[decimals] == v && !(whole == 0 && signbit(v));
 }
 
-/* The fewest decimals that hold all values exactly; -1 when nothing up to nine does. */
-static int decimals_of(const struct point *points, int n)
+static int decimals_of(double v)
 {
-    int decimals = 0;
+    for (int d = 0; d <= MAX_DECIMALS; d++) {
+        if (is_decimal(v, d)) {
+            return d;
+        }
+    }
+    return MAX_DECIMALS + 1;
+}
+
+/* The decimals that make the values shortest, those that have more of them being exceptions; -1 when too many
+ * are. */
+static int best_decimals(const struct point *points, int n)
+{
+    int count[MAX_DECIMALS + 2] = {0};
     for (int i = 0; i < n; i++) {
-        while (!is_decimal(points[i].number, decimals)) {
-            if (++decimals > MAX_DECIMALS) {
-                return -1;
-            }
+        count[decimals_of(points[i].number)]++;
+    }
+    int best = -1;
+    double best_cost = n * 6.0;
+    int fitting = 0;
+    for (int d = 0; d <= MAX_DECIMALS; d++) {
+        fitting += count[d];
+        double cost = (n - fitting) * 10.0 + n * 0.3 * d;
+        if (fitting > 0 && cost < best_cost) {
+            best = d;
+            best_cost = cost;
         }
     }
-    for (int i = 0; i < n; i++) { /* a later value may have raised it beyond the range of an earlier one */
-        if (!is_decimal(points[i].number, decimals)) {
-            return -1;
-        }
-    }
-    return decimals;
+    return best;
 }
 
 static int kind_of(const struct point *points, int n, int *decimals)
@@ -104,24 +151,38 @@ static int kind_of(const struct point *points, int n, int *decimals)
             return KIND_TEXT;
         }
     }
-    *decimals = decimals_of(points, n);
+    *decimals = best_decimals(points, n);
     return *decimals >= 0 ? KIND_DECIMAL : KIND_DOUBLE;
 }
 
-static void put_times(GByteArray *out, const struct point *points, int n)
+/* The longest unit that all times are whole numbers of. */
+static int unit_of(const struct point *points, int n)
 {
-    /* Whole seconds are the rule; then all times are counted in seconds. */
-    int64_t unit = INSTANT_SECOND;
-    for (int i = 0; i < n && unit > 1; i++) {
-        while (points[i].at % unit != 0) {
-            unit = unit == INSTANT_SECOND ? 1000 : 1;
+    int unit = 0;
+    for (int i = 0; i < n && unit < 3; i++) {
+        while (points[i].at % units[unit] != 0) {
+            unit++;
         }
     }
-    put_varint(out, (uint64_t)unit);
+    return unit;
+}
+
+static bool is_regular(const struct point *points, int n)
+{
+    for (int i = 2; i < n; i++) {
+        if (points[i].at - points[i - 1].at != points[1].at - points[0].at) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void put_times(GByteArray *out, const struct point *points, int n, int64_t unit, bool regular)
+{
     int64_t last = points[0].at / unit;
     int64_t step = 0;
     put_signed(out, last);
-    for (int i = 1; i < n; i++) {
+    for (int i = 1; i < (regular ? MIN(n, 2) : n); i++) {
         int64_t now = points[i].at / unit;
         put_signed(out, now - last - step);
         step = now - last;
@@ -145,68 +206,94 @@ static void put_text(GByteArray *out, const struct point *p)
     g_byte_array_append(out, (const guint8 *)text, (guint)length);
 }
 
-static void put_values(GByteArray *out, const struct point *points, int n, int kind, int decimals)
+static void put_exceptions(GByteArray *out, const struct point *points, int n, int decimals)
 {
-    int64_t last = 0;
-    if (kind == KIND_DECIMAL) {
-        put_varint(out, (uint64_t)decimals);
-    }
+    int count = 0;
     for (int i = 0; i < n; i++) {
-        if (kind == KIND_DECIMAL) {
-            int64_t now = llround(points[i].number * power[decimals]);
-            put_signed(out, now - last);
-            last = now;
-        } else if (kind == KIND_DOUBLE) {
+        count += !is_decimal(points[i].number, decimals);
+    }
+    put_varint(out, (uint64_t)count);
+    int before = 0;
+    for (int i = 0; i < n && count > 0; i++) {
+        if (!is_decimal(points[i].number, decimals)) {
+            put_varint(out, (uint64_t)(i - before));
             g_byte_array_append(out, (const guint8 *)&points[i].number, sizeof points[i].number);
-        } else {
-            put_text(out, &points[i]);
+            before = i;
         }
     }
 }
 
-void chunk_pack(GByteArray *out, const struct point *points, int n)
+static void put_decimals(GByteArray *out, const struct point *points, int n, int decimals)
 {
-    g_assert(n > 0);
-    g_autoptr(GByteArray) plain = g_byte_array_sized_new((guint)n * 4 + 32);
+    int64_t last = 0;
+    put_varint(out, (uint64_t)decimals);
+    put_exceptions(out, points, n, decimals);
+    for (int i = 0; i < n; i++) {
+        bool fits = is_decimal(points[i].number, decimals);
+        int64_t now = fits ? llround(points[i].number * power[decimals]) : last;
+        put_signed(out, now - last);
+        last = now;
+    }
+}
+
+static void put_payload(GByteArray *out, const struct point *points, int n)
+{
     int decimals = 0;
     int kind = kind_of(points, n, &decimals);
-    put_varint(plain, (uint64_t)kind);
-    put_varint(plain, (uint64_t)n);
-    put_times(plain, points, n);
-    put_values(plain, points, n, kind, decimals);
-    size_t room = ZSTD_compressBound(plain->len);
-    g_autofree guint8 *packed = g_malloc(room);
-    size_t length = plain->len > 64 ? ZSTD_compress(packed, room, plain->data, plain->len, LEVEL) : SIZE_MAX;
-    bool worth = plain->len > 64 && !ZSTD_isError(length) && length < plain->len;
-    guint8 first = worth ? ZSTD : PLAIN;
-    g_byte_array_append(out, &first, 1);
-    g_byte_array_append(out, worth ? packed : plain->data, worth ? (guint)length : plain->len);
-}
-
-static bool get_number(struct reader *r, int kind, int decimals, int64_t *last, double *number)
-{
+    int unit = unit_of(points, n);
+    bool regular = is_regular(points, n);
+    put_varint(out, (uint64_t)(kind | unit << 2 | regular << 4));
+    put_times(out, points, n, units[unit], regular);
     if (kind == KIND_DECIMAL) {
-        *last = (int64_t)((uint64_t)*last + (uint64_t)get_signed(r));
-        *number = (double)*last / power[decimals];
-        return !r->broken;
+        put_decimals(out, points, n, decimals);
     }
-    if (r->end - r->at < (ptrdiff_t)sizeof *number) {
-        return false;
+    for (int i = 0; i < n && kind != KIND_DECIMAL; i++) {
+        if (kind == KIND_TEXT) {
+            put_text(out, &points[i]);
+        } else {
+            g_byte_array_append(out, (const guint8 *)&points[i].number, sizeof points[i].number);
+        }
     }
-    memcpy(number, r->at, sizeof *number);
-    r->at += sizeof *number;
-    return isfinite(*number);
 }
 
-static bool get_text(struct reader *r, struct point *p)
+/* The zstd frame of the payload; empty when it would not be shorter. A long one carries a checksum. */
+static GByteArray *zstd_frame(const GByteArray *plain, int n, int level)
+{
+    GByteArray *frame = g_byte_array_new();
+    g_byte_array_set_size(frame, (guint)ZSTD_compressBound(plain->len));
+    ZSTD_CCtx *z = ZSTD_createCCtx();
+    ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, level);
+    ZSTD_CCtx_setParameter(z, ZSTD_c_checksumFlag, n >= CHECKED_FROM);
+    size_t length = ZSTD_compress2(z, frame->data, frame->len, plain->data, plain->len);
+    ZSTD_freeCCtx(z);
+    g_byte_array_set_size(frame, ZSTD_isError(length) || length >= plain->len ? 0 : (guint)length);
+    return frame;
+}
+
+void chunk_pack(GByteArray *out, const struct point *points, int n, int level)
+{
+    g_assert(n > 0);
+    g_autoptr(GByteArray) plain = g_byte_array_sized_new((guint)n * 2 + 32);
+    put_payload(plain, points, n);
+    bool try = level != CHUNK_PLAIN && plain->len > WORTH_PACKING;
+    g_autoptr(GByteArray) frame = try ? zstd_frame(plain, n, level) : NULL;
+    const GByteArray *body = frame != NULL && frame->len > 0 ? frame : plain;
+    guint8 format = body == plain ? PLAIN : PACKED;
+    g_byte_array_append(out, &format, 1);
+    put_varint(out, (uint64_t)n);
+    g_byte_array_append(out, body->data, body->len);
+}
+
+/* ---- reading ---- */
+
+static bool get_text(struct byte_reader *r, struct point *p)
 {
     uint64_t head = get_varint(r);
-    uint64_t length = head >> 1;
-    if (r->broken || length > (uint64_t)(r->end - r->at)) {
+    const unsigned char *bytes = get_bytes(r, head >> 1);
+    if (bytes == NULL) {
         return false;
     }
-    g_autofree char *text = g_strndup((const char *)r->at, length);
-    r->at += length;
+    g_autofree char *text = g_strndup((const char *)bytes, head >> 1);
     if ((head & 1) != 0) {
         p->number = g_ascii_strtod(text, NULL);
         return isfinite(p->number);
@@ -215,7 +302,104 @@ static bool get_text(struct reader *r, struct point *p)
     return true;
 }
 
-static bool read_points(struct reader *r, GArray *points)
+static bool get_times(struct byte_reader *r, struct point *p, uint64_t n, int64_t unit, bool regular)
+{
+    int64_t now = get_signed(r);
+    int64_t step = 0;
+    int64_t most = INSTANT_MAX / unit;
+    for (uint64_t i = 0; i < n; i++) {
+        if (i > 0) {
+            int64_t change = regular && i > 1 ? 0 : get_quick_signed(r);
+            step = (int64_t)((uint64_t)step + (uint64_t)change);
+            now = (int64_t)((uint64_t)now + (uint64_t)step);
+        }
+        if (now > most || now < -most) {
+            return false;
+        }
+        p[i].at = now * unit;
+    }
+    return !r->broken;
+}
+
+static bool get_exceptions(struct byte_reader *r, struct point *p, uint64_t n, const unsigned char *from)
+{
+    struct byte_reader x = {.at = from, .end = r->end};
+    uint64_t count = get_varint(&x);
+    uint64_t place = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t distance = get_varint(&x);
+        const unsigned char *bytes = get_bytes(&x, sizeof(double));
+        if (bytes == NULL || distance >= n || (place += distance) >= n) {
+            return false;
+        }
+        memcpy(&p[place].number, bytes, sizeof(double));
+        if (!isfinite(p[place].number)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Steps over the list of exceptions, which is read after the values that it corrects. */
+static void skip_exceptions(struct byte_reader *r)
+{
+    uint64_t count = get_varint(r);
+    for (uint64_t i = 0; i < count && !r->broken; i++) {
+        get_varint(r);
+        get_bytes(r, sizeof(double));
+    }
+}
+
+static bool get_decimals(struct byte_reader *r, struct point *p, uint64_t n, bool old)
+{
+    uint64_t decimals = get_varint(r);
+    if (decimals > MAX_DECIMALS) {
+        return false;
+    }
+    const unsigned char *exceptions = old ? NULL : r->at;
+    if (!old) {
+        skip_exceptions(r);
+    }
+    double divisor = power[decimals];
+    int64_t last = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        last = (int64_t)((uint64_t)last + (uint64_t)get_quick_signed(r));
+        p[i].number = (double)last / divisor;
+    }
+    return !r->broken && (old || get_exceptions(r, p, n, exceptions));
+}
+
+static bool get_values(struct byte_reader *r, struct point *p, uint64_t n, uint64_t kind, bool old)
+{
+    if (kind == KIND_DECIMAL) {
+        return get_decimals(r, p, n, old);
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        if (kind == KIND_TEXT && !get_text(r, &p[i])) {
+            return false;
+        }
+        if (kind == KIND_DOUBLE) {
+            const unsigned char *bytes = get_bytes(r, sizeof(double));
+            if (bytes == NULL) {
+                return false;
+            }
+            memcpy(&p[i].number, bytes, sizeof(double));
+            if (!isfinite(p[i].number)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static struct point *add_points(GArray *points, uint64_t n)
+{
+    guint first = points->len;
+    g_array_set_size(points, first + (guint)n);
+    return &g_array_index(points, struct point, first);
+}
+
+static bool read_old(struct byte_reader *r, GArray *points)
 {
     uint64_t kind = get_varint(r);
     uint64_t n = get_varint(r);
@@ -224,50 +408,72 @@ static bool read_points(struct reader *r, GArray *points)
         (unit != 1 && unit != 1000 && unit != INSTANT_SECOND)) {
         return false;
     }
-    guint first = points->len;
-    g_array_set_size(points, first + (guint)n);
-    struct point *p = &g_array_index(points, struct point, first);
-    memset(p, 0, sizeof *p * n);
-    int64_t now = get_signed(r);
-    int64_t step = 0;
-    for (uint64_t i = 0; i < n; i++) {
-        if (i > 0) {
-            step = (int64_t)((uint64_t)step + (uint64_t)get_signed(r));
-            now = (int64_t)((uint64_t)now + (uint64_t)step);
-        }
-        if (r->broken || now > INSTANT_MAX / unit || now < -(INSTANT_MAX / unit)) {
+    struct point *p = add_points(points, n);
+    return get_times(r, p, n, unit, false) && get_values(r, p, n, kind, true);
+}
+
+static bool read_payload(struct byte_reader *r, uint64_t n, GArray *points)
+{
+    uint64_t head = get_varint(r);
+    uint64_t kind = head & 3;
+    /* every value takes a byte at least, so that n is not just a number */
+    if (r->broken || head > 31 || kind > KIND_TEXT || n == 0 || n > (uint64_t)(r->end - r->at)) {
+        return false;
+    }
+    struct point *p = add_points(points, n);
+    return get_times(r, p, n, units[head >> 2 & 3], (head >> 4) != 0) && get_values(r, p, n, kind, false);
+}
+
+/* Puts the reader on the bytes of a zstd frame, unpacked; NULL when it is damaged. */
+static unsigned char *open_frame(struct byte_reader *r)
+{
+    size_t length = (size_t)(r->end - r->at);
+    unsigned long long size = ZSTD_getFrameContentSize(r->at, length);
+    if (size > MAX_PLAIN) {
+        return NULL;
+    }
+    g_autofree unsigned char *plain = g_malloc(size + 1);
+    size_t got = ZSTD_decompress(plain, size, r->at, length);
+    if (ZSTD_isError(got) || got != size) {
+        return NULL;
+    }
+    *r = (struct byte_reader){.at = plain, .end = plain + size};
+    return g_steal_pointer(&plain);
+}
+
+static bool is_ascending(const GArray *points, guint from)
+{
+    for (guint i = from + 1; i < points->len; i++) {
+        if (g_array_index(points, struct point, i).at <= g_array_index(points, struct point, i - 1).at) {
             return false;
         }
-        p[i].at = now * unit;
     }
-    uint64_t decimals = kind == KIND_DECIMAL ? get_varint(r) : 0;
-    int64_t last = 0;
-    bool ok = decimals <= MAX_DECIMALS;
-    for (uint64_t i = 0; ok && i < n; i++) {
-        ok = kind == KIND_TEXT ? get_text(r, &p[i])
-                               : get_number(r, (int)kind, (int)decimals, &last, &p[i].number);
-    }
-    return ok && r->at == r->end;
+    return true;
 }
 
 bool chunk_unpack(const unsigned char *bytes, size_t length, GArray *points)
 {
-    if (length < 2 || bytes[0] > ZSTD) {
+    if (length < 2 || bytes[0] > PACKED) {
         return false;
     }
-    g_autofree unsigned char *plain = NULL;
-    struct reader r = {.at = bytes + 1, .end = bytes + length};
-    if (bytes[0] == ZSTD) {
-        unsigned long long size = ZSTD_getFrameContentSize(bytes + 1, length - 1);
-        if (size > (64u << 20)) {
-            return false;
-        }
-        plain = g_malloc(size + 1);
-        size_t got = ZSTD_decompress(plain, size, bytes + 1, length - 1);
-        if (ZSTD_isError(got) || got != size) {
-            return false;
-        }
-        r = (struct reader){.at = plain, .end = plain + size};
+    struct byte_reader r = {.at = bytes + 1, .end = bytes + length};
+    bool old = bytes[0] < PLAIN;
+    bool packed = bytes[0] == OLD_ZSTD || bytes[0] == PACKED;
+    uint64_t n = old ? 0 : get_varint(&r);
+    guint before = points->len;
+    g_autofree unsigned char *plain = packed ? open_frame(&r) : NULL;
+    bool ok = !r.broken && (!packed || plain != NULL) &&
+              (old ? read_old(&r, points) : read_payload(&r, n, points)) && r.at == r.end &&
+              is_ascending(points, before);
+    if (!ok) {
+        g_array_set_size(points, before);
     }
-    return read_points(&r, points);
+    return ok;
+}
+
+int chunk_count(const unsigned char *bytes, size_t length)
+{
+    struct byte_reader r = {.at = bytes + 1, .end = bytes + length};
+    uint64_t n = length > 1 && bytes[0] >= PLAIN && bytes[0] <= PACKED ? get_varint(&r) : 0;
+    return (int)MIN(n, INT32_MAX);
 }

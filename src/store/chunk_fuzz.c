@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     g_autoptr(GByteArray) packed = g_byte_array_new();
-    chunk_pack(packed, (const struct point *)(void *)points->data, (int)points->len);
+    chunk_pack(packed, (const struct point *)(void *)points->data, (int)points->len, CHUNK_GOOD);
     g_autoptr(GArray) again = points_new();
     g_assert(chunk_unpack(packed->data, packed->len, again) && again->len == points->len);
     for (guint i = 0; i < again->len; i++) {

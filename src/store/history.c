@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* History: a reader of the log that gathers points in memory and writes them as chunks, one a series, now and
- * then.
+/* History: a reader of the log that gathers points in memory and writes them into history.db now and then.
  *
- * What is in memory is also in the log, behind the cursor that is stored with the chunks; so a crash loses
+ * What is in memory is also in the log, behind the cursor that is stored with the points; so a crash loses
  * nothing. A point is keyed by its time: writing the same record twice changes nothing. Threads: the history
- * thread alone changes the open buffers and writes history.db; readers copy the open points of a series under
- * the lock and then read its chunks. A flush writes all chunks, commits, and only then empties the buffers,
- * so a reader sees each point in one place at least, and points of equal time fall together. */
+ * thread alone changes the open sets and writes history.db; readers copy the open points of a series under
+ * the lock and then read what is stored. A flush commits before it empties memory, so a reader sees each
+ * point in one place at least, and points of equal time fall together. */
 #include "store/history.h"
+
+#include <string.h>
 
 #include "base/log.h"
 
 enum {
-    FLUSH_POINTS = 2000000, /* open points that make a flush due */
-    FLUSH_SECONDS = 600,    /* age of the oldest open point that makes one due */
-    SYNC_MS = 5000,         /* how long a reader waits for the thread to catch up */
+    OPEN_BYTES = 40 << 20, /* open bytes that make a flush due; as many may wait while it runs */
+    FLUSH_SECONDS = 600,   /* age of the oldest open point that makes one due */
+    SYNC_MS = 5000,        /* how long a reader waits for the thread to catch up */
     CACHE_KIB = 32768,
 };
 
@@ -27,6 +28,21 @@ static const char *const schema[] = {
     " body BLOB NOT NULL, PRIMARY KEY(sid, start)) WITHOUT ROWID;"
     "CREATE TABLE cursor(seq INTEGER NOT NULL);"
     "INSERT INTO cursor VALUES (0)",
+
+    "CREATE TABLE name(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
+    "CREATE TABLE entity(id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;"
+    "ALTER TABLE chunk RENAME TO old_chunk;"
+    "CREATE TABLE chunk(sid INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL, count INTEGER "
+    "NOT NULL,"
+    " statistics BLOB, body BLOB NOT NULL, PRIMARY KEY(sid, start)) WITHOUT ROWID;"
+    "INSERT INTO chunk SELECT sid, start, stop, count, NULL, body FROM old_chunk ORDER BY sid, start;"
+    "DROP TABLE old_chunk;"
+    "CREATE TABLE figures(sid INTEGER NOT NULL, level INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER "
+    "NOT "
+    "NULL,"
+    " body BLOB NOT NULL, PRIMARY KEY(sid, level, start)) WITHOUT ROWID;"
+    "ALTER TABLE cursor ADD COLUMN next_sid INTEGER NOT NULL DEFAULT 1;"
+    "UPDATE cursor SET next_sid = (SELECT coalesce(max(sid), 0) + 1 FROM series)",
 };
 
 sqlite3_stmt *history_prepare(sqlite3 *db, const char *sql)
@@ -44,21 +60,16 @@ bool history_run(struct history *h, sqlite3_stmt *st, struct error *e)
     sqlite3_reset(st);
     return ok;
 }
+
 const char *column_text(sqlite3_stmt *st, int column)
 {
     return (const char *)sqlite3_column_text(st, column);
 }
 
-bool bad_chunk(int64_t sid, struct error *e)
+GBytes *column_bytes(sqlite3_stmt *st, int column)
 {
-    return error_set(e, ERROR_INTERNAL, "A chunk of history is damaged (series %" G_GINT64_FORMAT ")",
-                     "历史数据块已损坏（序列 %" G_GINT64_FORMAT "）", sid);
-}
-
-static bool flush_due(const struct history *h)
-{
-    return h->open_points >= FLUSH_POINTS ||
-           (h->oldest_open != 0 && g_get_monotonic_time() - h->oldest_open > FLUSH_SECONDS * G_USEC_PER_SEC);
+    const void *bytes = sqlite3_column_blob(st, column);
+    return g_bytes_new(bytes, (gsize)sqlite3_column_bytes(st, column));
 }
 
 /* ---- the thread ---- */
@@ -72,17 +83,16 @@ static int take_run(struct history *h, const struct log_batch *b, int from)
         history_take(h, b->records[i]);
     }
     h->seen = b->first + (uint64_t)i - 1;
-    if (h->oldest_open == 0 && h->open_points > 0) {
+    if (h->oldest_open == 0 && h->open->points > 0) {
         h->oldest_open = g_get_monotonic_time();
     }
     g_cond_broadcast(&h->moved);
     return i - from;
 }
 
-/* A record that takes points away works on chunks: what is open is written before it. */
 static bool take_drop(struct history *h, const struct json *record, uint64_t seq, struct error *e)
 {
-    if (!history_flush(h, e) || !history_drop(h, record, e)) {
+    if (!history_drop(h, record, e)) {
         return false;
     }
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&h->lock);
@@ -111,35 +121,65 @@ static bool is_stopping(struct history *h)
     return h->stopping;
 }
 
+static bool flush_due(const struct history *h)
+{
+    return h->open->bytes >= OPEN_BYTES ||
+           (h->oldest_open != 0 && g_get_monotonic_time() - h->oldest_open > FLUSH_SECONDS * G_USEC_PER_SEC);
+}
+
+/* One step of writing, when there is something to write. While memory is full nothing else is done. */
+static bool write_some(struct history *h, struct error *e)
+{
+    do {
+        if (h->frozen == NULL && flush_due(h)) {
+            history_freeze(h);
+        }
+        if (h->frozen != NULL && !history_flush_some(h, e)) {
+            return false;
+        }
+    } while (h->frozen != NULL && h->open->bytes >= OPEN_BYTES);
+    return true;
+}
+
+/* Takes in what the log has next; false when it has nothing. */
+static bool take_next(struct history *h, struct error *e)
+{
+    struct log_batch *b = store_log_read(h->store, h->seen, e);
+    if (b != NULL) {
+        take_batch(h, b, e);
+        log_batch_unref(b);
+    }
+    if (e->code != ERROR_NONE) {
+        log_failure("history",
+                    b != NULL ? "cannot change what is stored, will try again" : "cannot read the change log",
+                    e);
+        g_usleep(G_USEC_PER_SEC);
+    }
+    return b != NULL;
+}
+
 static void *follow(void *data)
 {
     struct history *h = data;
     while (!is_stopping(h)) {
         struct error e = {0};
-        struct log_batch *b = store_log_read(h->store, h->seen, &e);
-        if (b != NULL && !take_batch(h, b, &e)) {
-            log_failure("history", "cannot change chunks, will try again", &e);
-            g_usleep(G_USEC_PER_SEC);
-        } else if (b == NULL && e.code != ERROR_NONE) {
-            log_failure("history", "cannot read the change log", &e);
+        bool more = take_next(h, &e);
+        if (!write_some(h, &e)) {
+            log_failure("history", "cannot write points, will try again", &e);
             g_usleep(G_USEC_PER_SEC);
         }
-        log_batch_unref(b);
-        if (flush_due(h) && !history_flush(h, &e)) {
-            log_failure("history", "cannot write chunks, will try again", &e);
-            h->oldest_open = g_get_monotonic_time();
-            g_usleep(G_USEC_PER_SEC);
-        }
-        if (b == NULL) {
+        if (!more && h->frozen == NULL) {
             store_log_wait(h->store, h->seen, 50);
         }
     }
     struct error e = {0};
     if (!history_flush(h, &e)) {
-        log_failure("history", "cannot write the last chunks; they will be made again from the log", &e);
+        log_failure("history", "cannot write the last points; they will be taken from the log again", &e);
     }
     return NULL;
 }
+
+/* ---- opening and closing ---- */
 
 static int64_t read_number(sqlite3 *db, const char *sql)
 {
@@ -149,46 +189,86 @@ static int64_t read_number(sqlite3 *db, const char *sql)
     return n;
 }
 
-static void prepare_all(struct history *h)
+static const struct {
+    size_t offset;
+    const char *sql;
+} statements[] = {
+    {offsetof(struct history, row_get), "SELECT body FROM entity WHERE id = ?1"},
+    {offsetof(struct history, row_put), "INSERT OR REPLACE INTO entity(id, body) VALUES (?1, ?2)"},
+    {offsetof(struct history, row_drop), "DELETE FROM entity WHERE id = ?1"},
+    {offsetof(struct history, chunk_list),
+     "SELECT start, stop, count, statistics FROM chunk WHERE sid = ?1 AND start <= ?2"
+     " ORDER BY start DESC LIMIT ?3"},
+    {offsetof(struct history, chunk_next),
+     "SELECT start FROM chunk WHERE sid = ?1 AND start > ?2 ORDER BY start LIMIT 1"},
+    {offsetof(struct history, chunk_get), "SELECT body FROM chunk WHERE sid = ?1 AND start = ?2"},
+    {offsetof(struct history, chunk_put),
+     "INSERT OR REPLACE INTO chunk(sid, start, stop, count, statistics, body)"
+     " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"},
+    {offsetof(struct history, chunk_drop), "DELETE FROM chunk WHERE sid = ?1 AND start = ?2"},
+    {offsetof(struct history, cursor_put), "UPDATE cursor SET seq = ?1, next_sid = ?2"},
+};
+
+static sqlite3_stmt **statement_at(struct history *h, size_t i)
 {
-    h->series_of = history_prepare(
-        h->db, "SELECT sid, attribute, dataset, type, unit, observed FROM series WHERE entity = ?1");
-    h->series_put =
-        history_prepare(h->db, "INSERT INTO series(sid, entity, attribute, dataset, type, unit, observed)"
-                               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(sid) DO UPDATE SET"
-                               " type = excluded.type, unit = excluded.unit, observed = excluded.observed");
-    h->chunk_over = history_prepare(
-        h->db, "SELECT start, body FROM chunk WHERE sid = ?1 AND ((stop >= ?2 AND start <= ?3) OR"
-               " (count < ?4 AND start = (SELECT max(start) FROM chunk WHERE sid = ?1 AND"
-               " start <= ?3))) ORDER BY start");
-    h->chunk_put = history_prepare(
-        h->db, "INSERT OR REPLACE INTO chunk(sid, start, stop, count, body) VALUES (?1, ?2, ?3, ?4, ?5)");
-    h->chunk_drop = history_prepare(h->db, "DELETE FROM chunk WHERE sid = ?1 AND start = ?2");
-    h->cursor_put = history_prepare(h->db, "UPDATE cursor SET seq = ?1");
+    return (sqlite3_stmt **)(void *)((char *)h + statements[i].offset);
+}
+
+/* A new file gives the space of what was merged or dropped back; that must be said before anything else. */
+static void make_file(const char *path)
+{
+    sqlite3 *db = NULL;
+    if (!g_file_test(path, G_FILE_TEST_EXISTS) && sqlite3_open(path, &db) == SQLITE_OK) {
+        sqlite3_exec(db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;",
+                     NULL, NULL, NULL);
+    }
+    sqlite3_close(db);
+}
+
+static bool open_to_write(struct history *h, struct error *e)
+{
+    make_file(h->path);
+    h->db = sqlite_open(h->path, false, CACHE_KIB, e);
+    if (h->db == NULL || !sqlite_migrate(h->db, schema, G_N_ELEMENTS(schema), e) ||
+        !names_load(h->names, h->db, e) || !history_migrate_rows(h, e)) {
+        return false;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(statements); i++) {
+        *statement_at(h, i) = history_prepare(h->db, statements[i].sql);
+    }
+    h->next_sid = read_number(h->db, "SELECT next_sid FROM cursor");
+    h->seen = h->stored = h->cursor = (uint64_t)read_number(h->db, "SELECT seq FROM cursor");
+    h->thread = g_thread_new("history", follow, h);
+    return true;
+}
+
+static bool open_to_read(struct history *h, struct error *e)
+{
+    sqlite3 *db = sqlite_open(h->path, true, CACHE_KIB / 4, e);
+    if (db == NULL) {
+        return false;
+    }
+    h->outdated = read_number(db, "PRAGMA user_version") < (int64_t)G_N_ELEMENTS(schema);
+    bool ok = h->outdated || names_load(h->names, db, e);
+    h->seen = h->stored = ok ? (uint64_t)read_number(db, "SELECT seq FROM cursor") : 0;
+    sqlite3_close(db);
+    return ok;
 }
 
 struct history *history_open(struct store *s, struct error *e)
 {
-    g_autofree char *path = g_build_filename(s->dir, "history.db", NULL);
-    bool read_only = s->options.read_only;
     struct history *h = g_new0(struct history, 1);
     h->store = s;
+    h->path = g_build_filename(s->dir, "history.db", NULL);
     g_mutex_init(&h->lock);
     g_mutex_init(&h->reader_lock);
     g_cond_init(&h->moved);
-    h->names = g_string_chunk_new(4096);
-    h->entities = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
-    h->db = sqlite_open(path, read_only, CACHE_KIB, e);
-    if (h->db == NULL || (!read_only && !sqlite_migrate(h->db, schema, G_N_ELEMENTS(schema), e)) ||
-        (h->reader_db = sqlite_open(path, true, CACHE_KIB / 4, e)) == NULL) {
+    h->names = names_new();
+    h->open = open_set_new();
+    h->scratch = g_byte_array_new();
+    if (!(s->options.read_only ? open_to_read(h, e) : open_to_write(h, e))) {
         history_close(h);
         return NULL;
-    }
-    prepare_all(h);
-    h->next_sid = read_number(h->db, "SELECT max(sid) FROM series") + 1;
-    h->seen = h->stored = (uint64_t)read_number(h->db, "SELECT seq FROM cursor");
-    if (!read_only) {
-        h->thread = g_thread_new("history", follow, h);
     }
     return h;
 }
@@ -204,18 +284,20 @@ void history_close(struct history *h)
         g_mutex_unlock(&h->lock);
         g_thread_join(h->thread);
     }
-    sqlite3_stmt *statements[] = {h->series_of, h->series_put, h->chunk_over,
-                                  h->chunk_put, h->chunk_drop, h->cursor_put};
     for (size_t i = 0; i < G_N_ELEMENTS(statements); i++) {
-        sqlite3_finalize(statements[i]);
+        sqlite3_finalize(*statement_at(h, i));
     }
+    readers_close(h);
     sqlite3_close(h->db);
-    sqlite3_close(h->reader_db);
-    g_hash_table_unref(h->entities);
-    g_string_chunk_free(h->names);
+    open_set_free(h->open);
+    open_set_free(h->frozen);
+    g_clear_pointer(&h->order, g_ptr_array_unref);
+    names_free(h->names);
+    g_byte_array_unref(h->scratch);
     g_mutex_clear(&h->lock);
     g_mutex_clear(&h->reader_lock);
     g_cond_clear(&h->moved);
+    g_free(h->path);
     g_free(h);
 }
 
@@ -225,7 +307,6 @@ uint64_t history_cursor(struct history *h)
     return h->stored;
 }
 
-/* Waits until all that is durable now has been taken in. */
 void history_catch_up(struct history *h)
 {
     if (h->thread == NULL) {

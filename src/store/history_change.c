@@ -84,79 +84,100 @@ bool is_history_drop(const struct json *record)
     return json_get(record, "drop") != NULL && json_streq(json_get(record, "op"), "history");
 }
 
-/* The series that a drop is about. */
-static GArray *series_meant(struct history *h, const char *entity, const struct json *drop)
-{
-    GArray *sids = g_array_new(FALSE, FALSE, sizeof(int64_t));
-    sqlite3_stmt *st = history_prepare(
-        h->db, "SELECT sid FROM series WHERE entity = ?1 AND (?2 IS NULL OR attribute = ?2) AND"
-               " (?3 IS NULL OR dataset = ?3)");
-    sqlite3_bind_text(st, 1, entity, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 2, json_get_string(drop, "attribute"), -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 3, json_get_string(drop, "dataset"), -1, SQLITE_STATIC);
-    while (sqlite3_step(st) == SQLITE_ROW) {
-        int64_t sid = sqlite3_column_int64(st, 0);
-        g_array_append_val(sids, sid);
-    }
-    sqlite3_finalize(st);
-    return sids;
-}
-
-static bool run_for(struct history *h, const char *sql, int64_t sid, instant from, instant to,
-                    struct error *e)
-{
-    sqlite3_stmt *st = history_prepare(h->db, sql);
-    sqlite3_bind_int64(st, 1, sid);
-    sqlite3_bind_int64(st, 2, from);
-    sqlite3_bind_int64(st, 3, to);
-    bool ok = history_run(h, st, e);
-    sqlite3_finalize(st);
-    return ok;
-}
-
-static bool drop_points(struct history *h, int64_t sid, instant from, instant to, struct error *e)
+/* Empties a tail of the points with from <= at < to. */
+static void drop_from_tail(struct row_series *s, instant from, instant to)
 {
     g_autoptr(GArray) points = point_array();
-    if (!run_for(h, "DELETE FROM chunk WHERE sid = ?1 AND start >= ?2 AND stop < ?3", sid, from, to, e) ||
-        !history_take_chunks(h, sid, from, to, points, e)) {
-        return false;
-    }
     g_autoptr(GArray) left = g_array_new(FALSE, FALSE, sizeof(struct point));
+    tail_read(s, points);
     for (guint i = 0; i < points->len; i++) {
         const struct point *p = &g_array_index(points, struct point, i);
         if (p->at < from || p->at >= to) {
             g_array_append_vals(left, p, 1);
         }
     }
-    return history_put_chunks(h, sid, left, e) &&
-           run_for(h, "DELETE FROM series WHERE sid = ?1 AND NOT EXISTS (SELECT 1 FROM chunk WHERE sid = ?1)",
-                   sid, 0, 0, e);
+    if (left->len < points->len) {
+        tail_set(s, left);
+    }
 }
 
-static bool drop_all(struct history *h, const struct json *record, struct error *e)
+static bool drop_from_series(struct history *h, struct row_series *s, instant from, instant to,
+                             struct error *e)
 {
-    for (const struct json *d = json_first(json_get(record, "drop")); d != NULL; d = d->next) {
-        instant from = json_get_int(d, "from", INT64_MIN);
-        instant to = json_get_int(d, "to", INT64_MAX);
-        g_autoptr(GArray) sids = series_meant(h, json_get_string(record, "id"), d);
-        for (guint i = 0; i < sids->len; i++) {
-            if (!drop_points(h, g_array_index(sids, int64_t, i), from, to, e)) {
-                return false;
-            }
+    int64_t taken = 0;
+    drop_from_tail(s, from, to);
+    if (s->sid != 0 && !chunks_remove(h, s->sid, from, to, &taken, e)) {
+        return false;
+    }
+    s->stored = from == INT64_MIN && to == INT64_MAX ? 0 : MAX(s->stored - taken, 0);
+    return true;
+}
+
+static bool is_meant(const struct row_series *s, const struct json *drop)
+{
+    const char *attribute = json_get_string(drop, "attribute");
+    const char *dataset = json_get_string(drop, "dataset");
+    return (attribute == NULL || strcmp(attribute, s->key.attribute) == 0) &&
+           (dataset == NULL || strcmp(dataset, s->key.dataset) == 0);
+}
+
+static bool drop_from_row(struct history *h, struct row *row, const struct json *drop, struct error *e)
+{
+    instant from = json_get_int(drop, "from", INT64_MIN);
+    instant to = json_get_int(drop, "to", INT64_MAX);
+    for (guint i = row->series->len; i > 0; i--) {
+        struct row_series *s = &g_array_index(row->series, struct row_series, i - 1);
+        if (!is_meant(s, drop)) {
+            continue;
+        }
+        if (!drop_from_series(h, s, from, to, e)) {
+            return false;
+        }
+        if (s->stored == 0 && !s->rolled && tail_count(s) == 0) {
+            g_array_remove_index(row->series, i - 1);
         }
     }
     return true;
 }
 
+static bool drop_all(struct history *h, const char *id, const struct json *record, struct error *e)
+{
+    struct row row;
+    bool ok = history_row(h, id, &row, e);
+    history_row_add(h, open_set_get(h->open, id, false), &row);
+    for (const struct json *d = json_first(json_get(record, "drop")); ok && d != NULL; d = d->next) {
+        ok = drop_from_row(h, &row, d, e);
+    }
+    ok = ok && history_row_put(h, id, &row, e);
+    row_clear(&row);
+    return ok;
+}
+
+static void forget(struct open_set *o, const char *id)
+{
+    struct open_entity *x = o != NULL ? open_set_get(o, id, false) : NULL;
+    if (x != NULL) {
+        x->newest = NULL;
+    }
+}
+
 bool history_drop(struct history *h, const struct json *record, struct error *e)
 {
-    if (!sqlite_script(h->db, "BEGIN IMMEDIATE", e)) {
+    const char *id = json_get_string(record, "id");
+    if (id == NULL) {
+        return true;
+    }
+    if (!history_begin(h, e) || !drop_all(h, id, record, e)) {
+        history_undo(h);
         return false;
     }
-    if (!drop_all(h, record, e) || !sqlite_script(h->db, "COMMIT", e)) {
-        sqlite3_exec(h->db, "ROLLBACK", NULL, NULL, NULL);
+    if (!history_commit(h, e)) {
         return false;
     }
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&h->lock);
+    forget(h->frozen, id);
+    forget(h->open, id);
+    h->ahead = h->seen;
     return true;
 }
 

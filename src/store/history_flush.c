@@ -1,170 +1,298 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing the open points as chunks. */
+/* From open sets to the disk: the points of an entity go into its row, from there into chunks.
+ *
+ * A flush runs in steps, so that taking in goes on beside it: the set is frozen, its entities are written in
+ * the order of their ids, many to a commit, and with the last of them the cursor moves. A crash in between
+ * leaves points on disk that the log brings once more, which changes nothing. */
+#include <string.h>
+
+#include "base/log.h"
 #include "store/history.h"
 
-static bool put_series(struct history *h, const char *entity, struct series *s, struct error *e)
-{
-    sqlite3_stmt *st = h->series_put;
-    sqlite3_bind_int64(st, 1, s->sid);
-    sqlite3_bind_text(st, 2, entity, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 3, s->attribute, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 4, s->dataset, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 5, s->type, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 6, s->unit, -1, SQLITE_STATIC);
-    sqlite3_bind_int(st, 7, s->observed);
-    return history_run(h, st, e);
-}
+enum {
+    STEP = 500,          /* entities written before the thread looks at the log again */
+    COMMIT_ROWS = 20000, /* in one transaction */
+    ROW_BYTES = 900, /* a longer row is made shorter; rows of more than a thousand bytes take a page each */
+    ROW_BYTES_EACH = 64, /* ... or so many for each of its series */
+    REPACK_SHARE = 3,    /* tails that are still longer than a third of that become chunks */
+    WORTH_A_CHUNK = 16,  /* points */
+};
 
-static bool put_chunk(struct history *h, int64_t sid, const struct point *points, int n, struct error *e)
-{
-    g_autoptr(GByteArray) body = g_byte_array_new();
-    chunk_pack(body, points, n);
-    sqlite3_stmt *st = h->chunk_put;
-    sqlite3_bind_int64(st, 1, sid);
-    sqlite3_bind_int64(st, 2, points[0].at);
-    sqlite3_bind_int64(st, 3, points[n - 1].at);
-    sqlite3_bind_int(st, 4, n);
-    sqlite3_bind_blob(st, 5, body->data, (int)body->len, SQLITE_STATIC);
-    counter_add(&store_counters[COUNT_CHUNK_ROWS], 1);
-    return history_run(h, st, e);
-}
+/* ---- the transaction ---- */
 
-bool history_put_chunks(struct history *h, int64_t sid, const GArray *points, struct error *e)
+bool history_begin(struct history *h, struct error *e)
 {
-    for (guint i = 0; i < points->len; i += CHUNK_POINTS) {
-        int n = (int)MIN(points->len - i, CHUNK_POINTS);
-        if (!put_chunk(h, sid, &g_array_index(points, struct point, i), n, e)) {
-            return false;
-        }
+    if (!h->writing) {
+        h->writing = sqlite_script(h->db, "BEGIN IMMEDIATE", e);
+        h->written = 0;
     }
+    return h->writing;
+}
+
+static bool write_ends(struct history *h, struct error *e)
+{
+    sqlite3_bind_int64(h->cursor_put, 1, (int64_t)h->cursor);
+    sqlite3_bind_int64(h->cursor_put, 2, h->next_sid);
+    return names_write(h->names, h->db, e) && history_run(h, h->cursor_put, e);
+}
+
+bool history_commit(struct history *h, struct error *e)
+{
+    if (!h->writing) {
+        return true;
+    }
+    if (!write_ends(h, e) || !sqlite_script(h->db, "COMMIT", e)) {
+        history_undo(h);
+        return false;
+    }
+    names_saved(h->names);
+    h->writing = false;
+    h->safe = h->next;
     return true;
 }
 
-bool history_take_chunks(struct history *h, int64_t sid, instant from, instant to, GArray *points,
-                         struct error *e)
+void history_undo(struct history *h)
 {
-    sqlite3_stmt *st = h->chunk_over;
-    sqlite3_bind_int64(st, 1, sid);
-    sqlite3_bind_int64(st, 2, from);
-    sqlite3_bind_int64(st, 3, to);
-    sqlite3_bind_int(st, 4, CHUNK_POINTS);
-    g_autoptr(GArray) starts = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    if (h->writing) {
+        sqlite3_exec(h->db, "ROLLBACK", NULL, NULL, NULL);
+        h->writing = false;
+    }
+    h->next = h->safe;
+}
+
+/* ---- one entity ---- */
+
+static bool row_get(struct history *h, const char *id, struct row *row, struct error *e)
+{
+    sqlite3_stmt *st = h->row_get;
     bool ok = true;
-    while (ok && sqlite3_step(st) == SQLITE_ROW) {
-        int64_t start = sqlite3_column_int64(st, 0);
-        g_array_append_val(starts, start);
-        ok = chunk_unpack(sqlite3_column_blob(st, 1), (size_t)sqlite3_column_bytes(st, 1), points) ||
-             bad_chunk(sid, e);
+    sqlite3_bind_text(st, 1, id, -1, SQLITE_STATIC);
+    int code = sqlite3_step(st);
+    if (code == SQLITE_ROW && !row_read(row, h->names, column_bytes(st, 0))) {
+        log_warning("history", "the row of %s is damaged and begun anew", id);
+        row_clear(row);
+        row_init(row);
+    } else if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        ok = sqlite_failed(h->db, "the history", e);
     }
     sqlite3_reset(st);
-    for (guint i = 0; ok && i < starts->len; i++) {
-        int64_t start = g_array_index(starts, int64_t, i);
-        sqlite3_bind_int64(h->chunk_drop, 1, sid);
-        sqlite3_bind_int64(h->chunk_drop, 2, start);
-        ok = history_run(h, h->chunk_drop, e);
-    }
     return ok;
 }
 
-/* Two ascending lists into one; of equal times the newer list's point stands. The result borrows the texts.
- */
-static GArray *merge_points(const GArray *older, const GArray *newer)
+static struct row_series *series_for(struct row *row, const struct open_point *p)
 {
-    GArray *out = g_array_sized_new(FALSE, FALSE, sizeof(struct point), older->len + newer->len);
-    guint i = 0;
-    guint j = 0;
-    while (i < older->len || j < newer->len) {
-        const struct point *a = i < older->len ? &g_array_index(older, struct point, i) : NULL;
-        const struct point *b = j < newer->len ? &g_array_index(newer, struct point, j) : NULL;
-        bool take_new = a == NULL || (b != NULL && b->at <= a->at);
-        g_array_append_vals(out, take_new ? b : a, 1);
-        i += take_new ? (a != NULL && a->at == b->at) : 1;
-        j += take_new;
-    }
-    return out;
-}
-
-static bool flush_series(struct history *h, const char *entity, struct series *s, struct error *e)
-{
-    if (s->unsaved && !put_series(h, entity, s, e)) {
-        return false;
-    }
-    if (s->open->len == 0) {
-        return true;
-    }
-    g_autoptr(GArray) old = point_array();
-    instant from = g_array_index(s->open, struct point, 0).at;
-    instant to = g_array_index(s->open, struct point, s->open->len - 1).at;
-    if (!history_take_chunks(h, s->sid, from, to, old, e)) {
-        return false;
-    }
-    g_autoptr(GArray) all = merge_points(old, s->open);
-    return history_put_chunks(h, s->sid, all, e);
-}
-
-/* A series that is to be flushed, with the id of its entity. */
-struct flushed {
-    const char *entity;
-    struct series *series;
-};
-
-static int by_sid(const void *a, const void *b)
-{
-    int64_t x = ((const struct flushed *)a)->series->sid;
-    int64_t y = ((const struct flushed *)b)->series->sid;
-    return (x > y) - (x < y);
-}
-
-/* All series in memory in the order of their rows, so that each page of the table is written once. */
-static GArray *series_by_row(struct history *h)
-{
-    GArray *list = g_array_new(FALSE, FALSE, sizeof(struct flushed));
-    GHashTableIter i;
-    void *id;
-    void *all;
-    g_hash_table_iter_init(&i, h->entities);
-    while (g_hash_table_iter_next(&i, &id, &all)) {
-        const GPtrArray *series = all;
-        for (guint n = 0; n < series->len; n++) {
-            struct flushed one = {id, series->pdata[n]};
-            g_array_append_val(list, one);
+    for (guint i = 0; i < row->series->len && p->name != 0; i++) {
+        struct row_series *s = &g_array_index(row->series, struct row_series, i);
+        if (s->name == p->name) {
+            return s;
         }
     }
-    g_array_sort(list, by_sid);
-    return list;
+    struct row_series *s = row_find(row, p->key->attribute, p->key->dataset);
+    if (s == NULL) {
+        struct row_series new_one = {0};
+        g_array_append_val(row->series, new_one);
+        s = &g_array_index(row->series, struct row_series, row->series->len - 1);
+    }
+    s->name = p->name;
+    s->key = *p->key;
+    return s;
 }
 
-static bool write_all(struct history *h, struct error *e)
+static void gather(void *user, const struct open_point *p)
 {
-    g_autoptr(GArray) list = series_by_row(h);
-    for (guint i = 0; i < list->len; i++) {
-        const struct flushed *one = &g_array_index(list, struct flushed, i);
-        if (!flush_series(h, one->entity, one->series, e)) {
+    struct row_series *s = series_for(user, p);
+    if (s->fresh == NULL) {
+        s->fresh = g_array_sized_new(FALSE, FALSE, sizeof(struct point), 4);
+    }
+    points_insert(s->fresh, p->point, false);
+}
+
+void history_row_add(struct history *h, const struct open_entity *x, struct row *row)
+{
+    open_points(h->names, x, gather, row);
+    for (guint i = 0; x != NULL && i < row->series->len; i++) {
+        struct row_series *s = &g_array_index(row->series, struct row_series, i);
+        if (s->fresh != NULL && s->fresh->len > 0) {
+            tail_add(s, (const struct point *)(const void *)s->fresh->data, (int)s->fresh->len);
+            g_array_set_size(s->fresh, 0);
+        }
+    }
+    uint32_t types = x != NULL ? open_types(x) : 0;
+    row->types = types != 0 ? types : row->types;
+}
+
+bool history_row(struct history *h, const char *id, struct row *row, struct error *e)
+{
+    row_init(row);
+    if (!row_get(h, id, row, e)) {
+        return false;
+    }
+    history_row_add(h, h->frozen != NULL ? open_set_get(h->frozen, id, false) : NULL, row);
+    return true;
+}
+
+static size_t tail_length(const struct row_series *s)
+{
+    return s->new_tail != NULL ? s->new_tail->len : s->tail_length;
+}
+
+bool history_spill(struct history *h, struct row_series *s, struct error *e)
+{
+    g_autoptr(GArray) points = point_array();
+    tail_read(s, points);
+    if (points->len == 0) {
+        return true;
+    }
+    if (s->sid == 0) {
+        s->sid = h->next_sid++;
+    }
+    if (!chunks_add(h, s->sid, points, e) || !chunks_tidy(h, s->sid, e)) {
+        return false;
+    }
+    s->stored += points->len;
+    g_array_set_size(points, 0);
+    tail_set(s, points);
+    return true;
+}
+
+static void repack(struct row_series *s)
+{
+    g_autoptr(GArray) points = point_array();
+    tail_read(s, points);
+    tail_set(s, points);
+}
+
+static size_t tails_length(const struct row *row)
+{
+    size_t length = 0;
+    for (guint i = 0; i < row->series->len; i++) {
+        length += tail_length(&g_array_index(row->series, struct row_series, i));
+    }
+    return length;
+}
+
+/* A row that has become too long: first each tail becomes one piece, then the long ones become chunks. */
+static bool shorten(struct history *h, struct row *row, struct error *e)
+{
+    size_t most = MAX((size_t)ROW_BYTES, (size_t)row->series->len * ROW_BYTES_EACH);
+    if (tails_length(row) <= most) {
+        return true;
+    }
+    for (guint i = 0; i < row->series->len; i++) {
+        repack(&g_array_index(row->series, struct row_series, i));
+    }
+    if (tails_length(row) <= most / 2) {
+        return true;
+    }
+    size_t share = most / REPACK_SHARE / row->series->len;
+    for (guint i = 0; i < row->series->len; i++) {
+        struct row_series *s = &g_array_index(row->series, struct row_series, i);
+        if (tail_length(s) > share && tail_count(s) >= WORTH_A_CHUNK && !history_spill(h, s, e)) {
             return false;
         }
     }
-    sqlite3_bind_int64(h->cursor_put, 1, (int64_t)h->seen);
-    return history_run(h, h->cursor_put, e);
+    return true;
 }
 
-/* Writes everything open; the buffers are emptied only when it is on disk. */
+bool history_row_put(struct history *h, const char *id, struct row *row, struct error *e)
+{
+    if (!shorten(h, row, e)) {
+        return false;
+    }
+    g_autoptr(GByteArray) body = g_byte_array_sized_new(1024);
+    sqlite3_stmt *st = row->series->len > 0 ? h->row_put : h->row_drop;
+    sqlite3_bind_text(st, 1, id, -1, SQLITE_STATIC);
+    if (row->series->len > 0) {
+        row_write(row, body);
+        sqlite3_bind_blob(st, 2, body->data, (int)body->len, SQLITE_STATIC);
+    }
+    h->written++;
+    return history_run(h, st, e);
+}
+
+static bool write_entity(struct history *h, const char *id, struct error *e)
+{
+    struct row row;
+    bool ok = history_row(h, id, &row, e) && history_row_put(h, id, &row, e);
+    row_clear(&row);
+    return ok;
+}
+
+/* ---- all of them ---- */
+
+static int by_id(const void *a, const void *b)
+{
+    const struct open_entity *x = *(struct open_entity *const *)a;
+    const struct open_entity *y = *(struct open_entity *const *)b;
+    return strcmp(x->id, y->id);
+}
+
+void history_freeze(struct history *h)
+{
+    g_assert(h->frozen == NULL);
+    g_mutex_lock(&h->lock);
+    h->frozen = h->open;
+    h->open = open_set_new();
+    h->frozen_seen = h->seen;
+    g_mutex_unlock(&h->lock);
+    h->oldest_open = 0;
+    h->order = g_ptr_array_sized_new(h->frozen->entities);
+    for (guint i = 0; i < h->frozen->slot_count; i++) {
+        for (struct open_entity *x = h->frozen->slots[i]; x != NULL; x = x->next) {
+            g_ptr_array_add(h->order, x);
+        }
+    }
+    g_ptr_array_sort(h->order, by_id);
+    h->next = h->safe = 0;
+}
+
+/* All that was frozen is written: the cursor moves, and the memory goes. */
+static bool thaw(struct history *h, struct error *e)
+{
+    uint64_t before = h->cursor;
+    h->cursor = h->frozen_seen;
+    if (!history_begin(h, e) || !history_commit(h, e)) {
+        h->cursor = before;
+        return false;
+    }
+    g_mutex_lock(&h->lock);
+    struct open_set *done = g_steal_pointer(&h->frozen);
+    h->stored = h->cursor;
+    g_mutex_unlock(&h->lock);
+    g_clear_pointer(&h->order, g_ptr_array_unref);
+    open_set_free(done);
+    return true;
+}
+
+bool history_flush_some(struct history *h, struct error *e)
+{
+    for (int i = 0; i < STEP && h->next < h->order->len; i++) {
+        const struct open_entity *x = h->order->pdata[h->next];
+        if (!history_begin(h, e) || !write_entity(h, x->id, e)) {
+            history_undo(h);
+            return false;
+        }
+        h->next++;
+    }
+    if (h->next == h->order->len) {
+        return thaw(h, e);
+    }
+    return h->written < COMMIT_ROWS || history_commit(h, e);
+}
+
 bool history_flush(struct history *h, struct error *e)
 {
-    if (h->seen == h->stored) {
-        return true;
+    for (;;) {
+        if (h->frozen == NULL) {
+            if (h->seen == h->stored) {
+                return true;
+            }
+            history_freeze(h);
+        }
+        while (h->frozen != NULL) {
+            if (!history_flush_some(h, e)) {
+                return false;
+            }
+        }
     }
-    if (!sqlite_script(h->db, "BEGIN IMMEDIATE", e)) {
-        return false;
-    }
-    if (!write_all(h, e) || !sqlite_script(h->db, "COMMIT", e)) {
-        sqlite3_exec(h->db, "ROLLBACK", NULL, NULL, NULL);
-        return false;
-    }
-    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&h->lock);
-    g_hash_table_remove_all(h->entities);
-    g_string_chunk_clear(h->names);
-    h->open_points = 0;
-    h->oldest_open = 0;
-    h->stored = h->seen;
-    return true;
 }

@@ -1,107 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Taking records of the log into open buffers, one a series. */
-#include "store/history.h"
-
+/* Records of the log as open points.
+ *
+ * The bytes of a record in an open set: varint number of the name of its types; then per point varint number
+ * of the series' name (0: varint length and bytes of the key follow), zigzag varint of the time since the
+ * point before, and the value: 0 and the 8 bytes of a number, or varint length of the text with its zero, and
+ * the text. */
 #include <string.h>
 
-void series_free(void *data)
-{
-    struct series *s = data;
-    g_array_unref(s->open);
-    g_free(s);
-}
-
-GArray *point_array(void)
-{
-    GArray *points = g_array_new(FALSE, TRUE, sizeof(struct point));
-    g_array_set_clear_func(points, point_clear);
-    return points;
-}
-
-static const char *name_in(struct history *h, const char *text)
-{
-    return text != NULL ? g_string_chunk_insert_const(h->names, text) : NULL;
-}
-
-static struct series *series_new(struct history *h, int64_t sid, const char *attribute, const char *dataset,
-                                 const char *type, const char *unit, bool observed)
-{
-    struct series *s = g_new0(struct series, 1);
-    s->sid = sid;
-    s->attribute = name_in(h, attribute);
-    s->dataset = name_in(h, dataset);
-    s->type = name_in(h, type);
-    s->unit = name_in(h, unit);
-    s->observed = observed;
-    s->open = point_array();
-    return s;
-}
-
-/* The series of an entity, read from the table at first touch. */
-static GPtrArray *entity_series(struct history *h, const char *id)
-{
-    GPtrArray *all = g_hash_table_lookup(h->entities, id);
-    if (all != NULL) {
-        return all;
-    }
-    all = g_ptr_array_new_with_free_func(series_free);
-    sqlite3_bind_text(h->series_of, 1, id, -1, SQLITE_STATIC);
-    while (sqlite3_step(h->series_of) == SQLITE_ROW) {
-        sqlite3_stmt *st = h->series_of;
-        g_ptr_array_add(all,
-                        series_new(h, sqlite3_column_int64(st, 0), column_text(st, 1), column_text(st, 2),
-                                   column_text(st, 3), column_text(st, 4), sqlite3_column_int(st, 5) != 0));
-    }
-    sqlite3_reset(h->series_of);
-    g_hash_table_insert(h->entities, g_strdup(id), all);
-    return all;
-}
-
-struct series *find_series(const GPtrArray *all, const char *attribute, const char *dataset)
-{
-    for (guint i = 0; all != NULL && i < all->len; i++) {
-        struct series *s = all->pdata[i];
-        if (strcmp(s->attribute, attribute) == 0 && strcmp(s->dataset, dataset) == 0) {
-            return s;
-        }
-    }
-    return NULL;
-}
-
-static void note(struct history *h, const char **kept, const char *now, bool *changed)
-{
-    if (g_strcmp0(*kept, now) != 0) {
-        *kept = name_in(h, now);
-        *changed = true;
-    }
-}
-
-/* Puts p at its place; a point of the same time is replaced. Returns true when the buffer grew. */
-static bool insert_point(GArray *open, struct point p)
-{
-    guint n = open->len;
-    struct point *points = (struct point *)(void *)open->data;
-    if (n == 0 || points[n - 1].at < p.at) {
-        g_array_append_val(open, p);
-        return true;
-    }
-    guint low = 0;
-    while (low < n) {
-        guint middle = (low + n) / 2;
-        if (points[middle].at < p.at) {
-            low = middle + 1;
-        } else {
-            n = middle;
-        }
-    }
-    if (points[low].at == p.at) {
-        g_free(points[low].text);
-        points[low] = p;
-        return false;
-    }
-    g_array_insert_val(open, low, p);
-    return true;
-}
+#include "store/history.h"
 
 static const struct json *value_of(const struct json *instance)
 {
@@ -116,42 +22,84 @@ static const struct json *value_of(const struct json *instance)
     return NULL;
 }
 
-static void take_instance(struct history *h, GPtrArray *all, const char *attribute,
-                          const struct json *instance, instant at)
+/* What is being written of one record. */
+struct intake {
+    struct history *h;
+    GByteArray *out;
+    instant last;
+};
+
+static void put_key(struct intake *i, const struct series_key *key)
+{
+    char bytes[1024];
+    g_autoptr(GByteArray) long_one = NULL;
+    size_t length = 0;
+    const char *parts[] = {key->attribute, key->dataset, key->type, key->unit != NULL ? key->unit : "",
+                           key->observed ? "o" : "m"};
+    for (size_t p = 0; p < G_N_ELEMENTS(parts) && length < sizeof bytes; p++) {
+        length += g_strlcpy(bytes + length, parts[p], sizeof bytes - length) + 1;
+    }
+    const char *all = bytes;
+    if (length > sizeof bytes) {
+        long_one = g_byte_array_new();
+        series_key_bytes(long_one, key);
+        all = (const char *)long_one->data;
+        length = long_one->len;
+    }
+    uint32_t number = names_number(i->h->names, all, (guint)length);
+    put_varint(i->out, number);
+    if (number == 0) {
+        put_varint(i->out, length);
+        g_byte_array_append(i->out, (const guint8 *)all, (guint)length);
+    }
+}
+
+static void put_value(GByteArray *out, const struct json *value)
+{
+    if (json_is_number(value)) {
+        double number = json_number(value);
+        put_varint(out, 0);
+        g_byte_array_append(out, (const guint8 *)&number, sizeof number);
+        return;
+    }
+    g_autoptr(GString) text = g_string_new(NULL);
+    json_write(text, value);
+    put_varint(out, text->len + 1);
+    g_byte_array_append(out, (const guint8 *)text->str, (guint)text->len + 1);
+}
+
+static void take_instance(struct intake *i, const char *attribute, const struct json *instance, instant at)
 {
     const struct json *value = value_of(instance);
-    const char *dataset = json_get_string(instance, "datasetId");
-    const char *type = json_get_string(instance, "type");
-    const struct json *observed = json_get(instance, "observedAt");
     if (value == NULL) {
         return;
     }
-    struct point p = {.at = at};
-    bool has_time =
-        json_is(observed, JSON_STRING) && instant_parse(observed->string, observed->length, NULL, &p.at);
-    if (json_is_number(value)) {
-        p.number = json_number(value);
-    } else {
-        GString *text = g_string_new(NULL);
-        json_write(text, value);
-        p.text = g_string_free(text, FALSE);
-    }
-    dataset = dataset != NULL ? dataset : "";
-    type = type != NULL ? type : "Property";
-    struct series *s = find_series(all, attribute, dataset);
-    if (s == NULL) {
-        s = series_new(h, h->next_sid++, attribute, dataset, type, json_get_string(instance, "unitCode"),
-                       has_time);
-        s->unsaved = true;
-        g_ptr_array_add(all, s);
-    } else {
-        note(h, &s->type, type, &s->unsaved);
-        note(h, &s->unit, json_get_string(instance, "unitCode"), &s->unsaved);
-        s->unsaved |= s->observed != has_time;
-        s->observed = has_time;
-    }
-    h->open_points += insert_point(s->open, p);
+    const char *dataset = json_get_string(instance, "datasetId");
+    const char *type = json_get_string(instance, "type");
+    const struct json *observed = json_get(instance, "observedAt");
+    struct series_key key = {.attribute = attribute,
+                             .dataset = dataset != NULL ? dataset : "",
+                             .type = type != NULL ? type : "Property",
+                             .unit = json_get_string(instance, "unitCode")};
+    key.observed =
+        json_is(observed, JSON_STRING) && instant_parse(observed->string, observed->length, NULL, &at);
+    put_key(i, &key);
+    put_signed(i->out, at - i->last);
+    i->last = at;
+    put_value(i->out, value);
+    i->h->open->points++;
     counter_add(&store_counters[COUNT_POINTS], 1);
+}
+
+static uint32_t types_number(struct history *h, const struct json *types)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    for (const struct json *t = json_first(types); t != NULL; t = t->next) {
+        if (t->type == JSON_STRING) {
+            g_byte_array_append(bytes, (const guint8 *)t->string, t->length + 1);
+        }
+    }
+    return bytes->len > 0 ? names_number(h->names, (const char *)bytes->data, bytes->len) : 0;
 }
 
 void history_take(struct history *h, const struct json *record)
@@ -162,14 +110,80 @@ void history_take(struct history *h, const struct json *record)
         return;
     }
     instant at = json_get_int(record, "time", json_get_int(record, "at", 0));
-    GPtrArray *all = entity_series(h, id);
+    g_byte_array_set_size(h->scratch, 0);
+    struct intake i = {.h = h, .out = h->scratch};
+    put_varint(h->scratch, types_number(h, json_get(record, "type")));
+    guint empty = h->scratch->len;
     for (const struct json *attribute = json_first(attrs); attribute != NULL; attribute = attribute->next) {
         if (attribute->type == JSON_ARRAY) {
-            for (const struct json *i = attribute->first; i != NULL; i = i->next) {
-                take_instance(h, all, attribute->key, i, at);
+            for (const struct json *one = attribute->first; one != NULL; one = one->next) {
+                take_instance(&i, attribute->key, one, at);
             }
         } else {
-            take_instance(h, all, attribute->key, attribute, at);
+            take_instance(&i, attribute->key, attribute, at);
         }
     }
+    if (h->scratch->len > empty) {
+        open_set_add(h->open, open_set_get(h->open, id, true), h->scratch);
+    }
+}
+
+/* ---- and back ---- */
+
+struct giving {
+    struct names *names;
+    void (*each)(void *user, const struct open_point *p);
+    void *user;
+};
+
+static const struct series_key *get_key(struct names *names, struct byte_reader *r, uint32_t *number,
+                                        struct series_key *inline_key)
+{
+    *number = (uint32_t)get_varint(r);
+    if (*number != 0) {
+        return &names_get(names, *number)->key;
+    }
+    uint64_t length = get_varint(r);
+    const char *bytes = (const char *)get_bytes(r, length);
+    return bytes != NULL && series_key_read(inline_key, bytes, (guint)length) ? inline_key : NULL;
+}
+
+static void give_record(void *user, struct byte_reader r)
+{
+    struct giving *g = user;
+    struct series_key inline_key;
+    struct open_point p = {0};
+    get_varint(&r);
+    while (r.at < r.end) {
+        p.key = get_key(g->names, &r, &p.name, &inline_key);
+        g_assert(p.key != NULL);
+        p.point.at += get_signed(&r);
+        uint64_t length = get_varint(&r);
+        const unsigned char *bytes = get_bytes(&r, length == 0 ? sizeof(double) : length);
+        p.point.text = length == 0 ? NULL : (char *)bytes;
+        if (length == 0) {
+            memcpy(&p.point.number, bytes, sizeof(double));
+        }
+        g->each(g->user, &p);
+    }
+}
+
+void open_points(struct names *names, const struct open_entity *x,
+                 void (*each)(void *user, const struct open_point *p), void *user)
+{
+    struct giving g = {.names = names, .each = each, .user = user};
+    open_entity_each(x, give_record, &g);
+}
+
+static void note_types(void *user, struct byte_reader r)
+{
+    uint32_t types = (uint32_t)get_varint(&r);
+    *(uint32_t *)user = types != 0 ? types : *(uint32_t *)user;
+}
+
+uint32_t open_types(const struct open_entity *x)
+{
+    uint32_t types = 0;
+    open_entity_each(x, note_types, &types);
+    return types;
 }

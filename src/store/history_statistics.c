@@ -1,47 +1,203 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Count, sum, extremes, first and last of a series, window by window. */
-#include "store/history.h"
-
+/* Count, sum, extremes, first and last of a series, window by window: from what the chunks say of themselves
+ * where a chunk lies in one window, else from its points. */
+#include <math.h>
 #include <string.h>
 
-static void add(struct history_statistics *s, const struct history_point *p)
+#include "store/history.h"
+
+void statistics_add(struct history_statistics *s, const struct point *p)
 {
     s->count++;
-    if (!p->is_number) {
+    if (p->text != NULL) {
         return;
     }
-    if (s->numbers == 0) {
-        s->first = s->min = s->max = p->number;
+    double v = p->number;
+    if (s->numbers++ == 0) {
+        s->first = s->last = s->min = s->max = v;
+        s->first_at = s->last_at = p->at;
+    }
+    s->sum += v;
+    s->sumsq += v * v;
+    s->min = v < s->min ? v : s->min;
+    s->max = v > s->max ? v : s->max;
+    if (p->at >= s->last_at) {
+        s->last = v;
+        s->last_at = p->at;
+    } else if (p->at < s->first_at) {
+        s->first = v;
         s->first_at = p->at;
     }
-    s->numbers++;
-    s->sum += p->number;
-    s->sumsq += p->number * p->number;
-    s->min = MIN(s->min, p->number);
-    s->max = MAX(s->max, p->number);
-    s->last = p->number;
-    s->last_at = p->at;
+}
+
+void statistics_merge(struct history_statistics *into, const struct history_statistics *s)
+{
+    if (s->numbers == 0 || into->numbers == 0) {
+        int64_t count = into->count + s->count;
+        if (s->numbers > 0) {
+            *into = *s;
+        }
+        into->count = count;
+        return;
+    }
+    into->count += s->count;
+    into->numbers += s->numbers;
+    into->sum += s->sum;
+    into->sumsq += s->sumsq;
+    into->min = MIN(into->min, s->min);
+    into->max = MAX(into->max, s->max);
+    if (s->first_at < into->first_at) {
+        into->first = s->first;
+        into->first_at = s->first_at;
+    }
+    if (s->last_at > into->last_at) {
+        into->last = s->last;
+        into->last_at = s->last_at;
+    }
+}
+
+/* ---- the column ---- */
+
+/* One byte, packed hard or not, and the statistics as they are in memory. */
+struct column {
+    int64_t count, numbers, first_at, last_at;
+    double sum, sumsq, min, max, first, last;
+};
+
+void statistics_pack(GByteArray *out, const struct point *points, int n, bool hard)
+{
+    struct history_statistics s = {0};
+    for (int i = 0; i < n; i++) {
+        statistics_add(&s, &points[i]);
+    }
+    struct column c = {s.count, s.numbers, s.first_at, s.last_at, s.sum,
+                       s.sumsq, s.min,     s.max,      s.first,   s.last};
+    guint8 mark = hard;
+    g_byte_array_append(out, &mark, 1);
+    g_byte_array_append(out, (const guint8 *)&c, sizeof c);
+}
+
+bool statistics_is_hard(const unsigned char *bytes, int length)
+{
+    return length > 0 && bytes[0] == 1;
+}
+
+bool statistics_read(const unsigned char *bytes, int length, struct history_statistics *s)
+{
+    struct column c;
+    if (length != (int)sizeof c + 1) {
+        return false;
+    }
+    memcpy(&c, bytes + 1, sizeof c);
+    *s = (struct history_statistics){.count = c.count,
+                                     .numbers = c.numbers,
+                                     .sum = c.sum,
+                                     .sumsq = c.sumsq,
+                                     .min = c.min,
+                                     .max = c.max,
+                                     .first = c.first,
+                                     .last = c.last,
+                                     .first_at = c.first_at,
+                                     .last_at = c.last_at};
+    return c.count > 0 && c.numbers >= 0 && c.numbers <= c.count;
+}
+
+/* ---- windows ---- */
+
+struct windows {
+    const instant *bounds;
+    int count;
+    struct history_statistics *out;
+};
+
+/* The window that holds a time inside the bounds. */
+static int window_of(const struct windows *w, instant at)
+{
+    int low = 0;
+    int high = w->count;
+    while (high - low > 1) {
+        int middle = (low + high) / 2;
+        *(w->bounds[middle] <= at ? &low : &high) = middle;
+    }
+    return low;
+}
+
+static void add_points(const struct windows *w, const GArray *points)
+{
+    const struct point *p = (const struct point *)(const void *)points->data;
+    const struct point *end = p + points->len;
+    while (p < end && p->at < w->bounds[0]) {
+        p++;
+    }
+    int window = p < end ? window_of(w, p->at) : 0;
+    for (; p < end && p->at < w->bounds[w->count]; p++) {
+        while (p->at >= w->bounds[window + 1]) {
+            window++;
+        }
+        statistics_add(&w->out[window], p);
+    }
+}
+
+/* Takes the near points up to a time out of the list. */
+static GArray *near_until(struct near *near, instant stop)
+{
+    GArray *some = g_array_new(FALSE, FALSE, sizeof(struct point));
+    while (near->next < near->points->len &&
+           g_array_index(near->points, struct point, near->next).at <= stop) {
+        g_array_append_val(some, g_array_index(near->points, struct point, near->next));
+        near->next++;
+    }
+    return some;
+}
+
+static bool lies_in_one(const struct windows *w, const struct chunk_row *c)
+{
+    return c->start >= w->bounds[0] && c->stop < w->bounds[w->count] &&
+           window_of(w, c->start) == window_of(w, c->stop);
+}
+
+static void add_chunk(const struct windows *w, struct near *near, const struct chunk_row *c)
+{
+    struct history_statistics s;
+    g_autoptr(GArray) before = near_until(near, c->start - 1);
+    add_points(w, before);
+    g_autoptr(GArray) over = near_until(near, c->stop);
+    if (over->len == 0 && lies_in_one(w, c) && statistics_read(c->statistics, c->statistics_length, &s)) {
+        statistics_merge(&w->out[window_of(w, c->start)], &s);
+        return;
+    }
+    g_autoptr(GArray) points = point_array();
+    size_t length;
+    const unsigned char *body = chunk_row_body(c, &length);
+    if (!chunk_unpack(body, length, points)) {
+        chunk_is_damaged(near->sid, c->start);
+    }
+    g_autoptr(GArray) all = over->len > 0 ? points_merge(points, over) : g_array_ref(points);
+    add_points(w, all);
 }
 
 bool store_history_statistics(struct store *s, const char *entity, const char *attribute, const char *dataset,
                               const instant *bounds, int windows, struct history_statistics *out,
                               struct error *e)
 {
-    struct error failure = {0};
-    struct history_point p;
-    int window = 0;
+    struct windows w = {bounds, windows, out};
+    struct near near = {0};
+    struct chunk_row c;
     memset(out, 0, sizeof *out * (size_t)windows);
-    struct history_iterator *i =
-        store_history_iterate(s, entity, attribute, dataset, bounds[0], bounds[windows], false);
-    while (history_iterator_next(i, &p, &failure)) {
-        while (p.at >= bounds[window + 1]) {
-            window++;
-        }
-        add(&out[window], &p);
+    history_catch_up(s->history);
+    struct reader *r = reader_take(s->history, e);
+    bool ok = r != NULL && near_read(&near, r, entity, attribute, dataset != NULL ? dataset : "", bounds[0],
+                                     bounds[windows], e);
+    instant from = bounds[0];
+    while (ok && near.sid != 0 && chunk_row_from(r, near.sid, from, bounds[windows], &c)) {
+        add_chunk(&w, &near, &c);
+        from = c.stop + 1;
     }
-    history_iterator_free(i);
-    if (failure.code != ERROR_NONE && e != NULL) {
-        *e = failure;
+    if (ok) {
+        g_autoptr(GArray) rest = near_until(&near, INT64_MAX);
+        add_points(&w, rest);
     }
-    return failure.code == ERROR_NONE;
+    reader_give(r);
+    g_clear_pointer(&near.points, g_array_unref);
+    return ok;
 }

@@ -97,6 +97,7 @@ enum {
     COUNT_QUEUE,
     COUNT_POINTS,
     COUNT_CHUNK_ROWS,
+    COUNT_DAMAGED,
     COUNT_STORE
 };
 
@@ -153,10 +154,28 @@ struct point {
     double number;
     char *text; /* NULL = a number */
 };
-enum { CHUNK_POINTS = 4096 };
-/* Appends the packed form of n points (ascending, distinct times). */
-void chunk_pack(GByteArray *out, const struct point *points, int n);
-/* Appends the points to the array (of struct point, texts allocated by g_malloc). False when the bytes are
- * damaged. */
-bool chunk_unpack(const unsigned char *bytes, size_t length, GArray *points);
 void point_clear(void *point);
+/* An array of struct point that owns their texts. */
+GArray *point_array(void);
+/* The most points of one chunk, and how hard it is packed: zstd's levels. */
+enum { CHUNK_POINTS = 65536 };
+enum { CHUNK_PLAIN = 0, CHUNK_QUICK = 3, CHUNK_GOOD = 9, CHUNK_HARD = 19 };
+/* Appends the packed form of n points (ascending, distinct times). */
+void chunk_pack(GByteArray *out, const struct point *points, int n, int level);
+/* Appends the points to the array (of struct point, texts allocated by g_malloc). False, and the array as it
+ * was, when the bytes are damaged. */
+bool chunk_unpack(const unsigned char *bytes, size_t length, GArray *points);
+/* How many points a chunk says it has, without reading them. */
+int chunk_count(const unsigned char *bytes, size_t length);
+
+/* Whole numbers of any length, and reading them with the borders watched. */
+struct byte_reader {
+    const unsigned char *at, *end;
+    bool broken;
+};
+void put_varint(GByteArray *out, uint64_t n);
+void put_signed(GByteArray *out, int64_t n);
+uint64_t get_varint(struct byte_reader *r);
+int64_t get_signed(struct byte_reader *r);
+/* The next bytes; NULL and broken when there are not so many. */
+const unsigned char *get_bytes(struct byte_reader *r, uint64_t length);

@@ -25,6 +25,8 @@ struct counter store_counters[] = {
                       "进入历史的数据点"},
     [COUNT_CHUNK_ROWS] = {"zhongshu_history_chunks_total", COUNTER_COUNTER, "Chunks of history written",
                           "写入的历史数据块"},
+    [COUNT_DAMAGED] = {"zhongshu_history_damaged_total", COUNTER_COUNTER,
+                       "Damaged chunks of history met while reading", "读取时发现的损坏历史数据块"},
 };
 
 static const char *const schema[] = {
