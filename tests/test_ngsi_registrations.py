@@ -214,3 +214,17 @@ def test_expiry_deletes(hub):
     hub.start()
     assert hub.get(path).status == 404 and hub.get(lasting).status == 200
 
+
+def test_who_this_source_is(hub):
+    path = f"{N}/info/sourceIdentity"
+    me = hub.get(path).json
+    assert me["type"] == "ContextSourceIdentity" and me["id"].startswith("urn:") and me["contextSourceAlias"]
+    assert me["contextSourceUptime"].startswith("PT") and me["contextSourceTimeAt"].endswith("Z")
+    hub.post(f"{N}/entities", {"id": "urn:a:1", "type": "A"}, headers={"NGSILD-Tenant": "north"})
+    other = hub.get(path, headers={"NGSILD-Tenant": "north"}).json
+    assert other["contextSourceAlias"] != me["contextSourceAlias"]
+    assert "@context" in hub.get(path, headers={"Accept": "application/ld+json"}).json
+    hub.kill()
+    hub.start()
+    assert hub.get(path).json["contextSourceAlias"] == me["contextSourceAlias"]
+    assert hub.get(path, headers={"NGSILD-Tenant": "north"}).json["contextSourceAlias"] == other["contextSourceAlias"]

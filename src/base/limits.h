@@ -31,6 +31,7 @@ enum {
     LIMIT_REPLY_SECONDS = 30,         /* for a client to take 2 MiB of a reply; more for a longer one */
     LIMIT_STREAMS = 2000,             /* live streams open at once */
     LIMIT_SUBSCRIPTIONS = 20000,
+    LIMIT_SOURCE_SUBSCRIPTIONS = 1000,
     LIMIT_REGISTRATIONS = 10000,    /* context source registrations of one space */
     LIMIT_DELIVERIES = 20,          /* attempts to notify that are remembered of one subscription */
     LIMIT_DELIVERIES_ALL = 50000,   /* and of all of a space; the oldest go first */

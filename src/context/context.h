@@ -109,6 +109,8 @@ extern const struct route context_routes[];
 extern const struct route temporal_routes[];
 extern const struct route subscription_routes[];
 extern const struct route registration_routes[];
+extern const struct route source_subscription_routes[];
+extern const struct route source_identity_routes[];
 extern const struct route stream_routes[];
 extern const struct route tenant_routes[];
 extern const struct route explain_routes[];

@@ -57,6 +57,9 @@ bool notification_add(GString *data, const struct subscription *s, struct view *
 void notification_add_current(GString *data, const struct subscription *s, const struct json *entity);
 /* Puts data (entities, comma-separated) into the message for the endpoint: HTTP body or MQTT payload. */
 GString *notification_message(const struct subscription *s, const char *data);
+/* Ends a body that is still open ("{…") with the @context where the media type asks for it, and puts what MQTT
+ * needs around it. Takes body. */
+GString *notification_wrap(const struct subscription *s, GString *body);
 /* What became of a message. */
 struct send_result {
     bool ok;

@@ -242,13 +242,6 @@ static void append_body(GString *out, const struct subscription *s, const char *
                            features ? "{\"type\":\"FeatureCollection\",\"features\":[" : "[");
     g_string_append(out, data);
     g_string_append(out, features ? "]}" : "]");
-    if (s->endpoint.accept == ACCEPT_LD_JSON) {
-        struct json core = {
-            .type = JSON_STRING, .string = LD_CORE_CONTEXT, .length = sizeof LD_CORE_CONTEXT - 1};
-        g_string_append(out, ",\"@context\":");
-        json_write(out, s->context_value != NULL ? s->context_value : &core);
-    }
-    g_string_append_c(out, '}');
 }
 
 /* {"metadata": {…}, "body": {…}} */
@@ -275,13 +268,28 @@ static void append_metadata(GString *out, const struct subscription *s)
     g_string_append(out, "},\"body\":");
 }
 
+GString *notification_wrap(const struct subscription *s, GString *body)
+{
+    struct json core = {.type = JSON_STRING, .string = LD_CORE_CONTEXT, .length = sizeof LD_CORE_CONTEXT - 1};
+    if (s->endpoint.accept == ACCEPT_LD_JSON) {
+        g_string_append(body, ",\"@context\":");
+        json_write(body, s->context_value != NULL ? s->context_value : &core);
+    }
+    g_string_append_c(body, '}');
+    if (!s->endpoint.mqtt) {
+        return body;
+    }
+    GString *out = g_string_sized_new(body->len + 512);
+    append_metadata(out, s);
+    g_string_append_len(out, body->str, (gssize)body->len);
+    g_string_append_c(out, '}');
+    g_string_free(body, TRUE);
+    return out;
+}
+
 GString *notification_message(const struct subscription *s, const char *data)
 {
-    GString *out = g_string_sized_new(strlen(data) + 512);
-    if (s->endpoint.mqtt) {
-        append_metadata(out, s);
-    }
-    append_body(out, s, data);
-    g_string_append(out, s->endpoint.mqtt ? "}" : "");
-    return out;
+    GString *body = g_string_sized_new(strlen(data) + 512);
+    append_body(body, s, data);
+    return notification_wrap(s, body);
 }

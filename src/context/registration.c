@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Registrations: held, counted and shown. */
-#include "context/registration.h"
+#include "context/registry_inside.h"
 
 #include <string.h>
 
@@ -104,6 +104,25 @@ static void show_state(struct arena *a, struct json *out, struct registration *r
     }
     show_time(a, out, "lastSuccess", r->last_success);
     show_time(a, out, "lastFailure", r->last_failure);
+}
+
+void registration_keep_parts(struct json *shown, const bool *marks)
+{
+    struct json *information = json_get(shown, "information");
+    struct json *last = NULL;
+    uint32_t i = 0, kept = 0;
+    for (struct json *element = json_first(information); element != NULL; element = element->next, i++) {
+        if (marks[i]) {
+            *(last != NULL ? &last->next : &information->first) = element;
+            last = element;
+            kept++;
+        }
+    }
+    if (last != NULL) {
+        last->next = NULL;
+        information->last = last;
+        information->length = kept;
+    }
 }
 
 struct json *registration_show(struct arena *a, struct registration *r, const struct ld_context *ctx,

@@ -6,7 +6,7 @@
 #include "base/limits.h"
 #include "context/api.h"
 #include "context/query_api.h"
-#include "context/registry.h"
+#include "context/registry_inside.h"
 #include "context/source_query.h"
 
 #define PATH NGSI_PATH "/csourceRegistrations"
@@ -220,6 +220,18 @@ static bool retrieve(struct call *c, struct error *e)
     return true;
 }
 
+/* Only the elements of "information" that match. */
+static struct json *described_part(struct call *c, const struct registry_match *m)
+{
+    bool *marks = arena_array(c->arena, bool, m->registration->info_count);
+    struct json *out = described(c, m->registration);
+    for (int i = 0; i < m->parts_count; i++) {
+        marks[m->parts[i].info - m->registration->info] = true;
+    }
+    registration_keep_parts(out, marks);
+    return out;
+}
+
 /* 5.10.2: those that possibly have what a query of entities asks for. */
 static bool discover(struct call *c, struct error *e)
 {
@@ -231,9 +243,7 @@ static bool discover(struct call *c, struct error *e)
     registry_matches_auto found = registry_match(c->space->registry, c->arena, &q.query);
     struct json *out = json_array(c->arena);
     for (int64_t i = page.offset; i < found.count && i < page.offset + page.limit; i++) {
-        struct json *r = described(c, found.items[i].registration);
-        registry_match_filter(&found.items[i], r);
-        json_append(out, r);
+        json_append(out, described_part(c, &found.items[i]));
     }
     page.total = found.count;
     page.more = page.offset + page.limit < page.total;
@@ -260,7 +270,7 @@ static const char *const options[] = {"sysAttrs", "count", NULL};
 
 static void serve_create(struct request *r)
 {
-    static const struct operation o = {.run = create, .parameters = no_parameters};
+    static const struct operation o = {.run = create, .parameters = no_parameters, .creates = true};
     call_serve(r, &o);
 }
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "context/registry_inside.h"
+#include "context/source_subscription.h"
 
 /* Exclusive, redirect, inclusive, auxiliary; by id within each. */
 static int in_order(const struct registration *a, const struct registration *b)
@@ -33,6 +33,21 @@ bool registry_is_empty(struct registry *r)
 int registry_count(struct registry *r)
 {
     return r != NULL ? g_atomic_int_get(&r->count) : 0;
+}
+
+const char *registry_tenant(struct registry *r)
+{
+    return r->tenant;
+}
+
+bool registry_needs_opening(struct view *v)
+{
+    return view_kv_count(v, SOURCE_SUBSCRIPTION_SPACE) > 0;
+}
+
+bool registry_is_at_work(struct registry *r)
+{
+    return r != NULL && source_subscriber_count(r) > 0;
 }
 
 struct registration *registry_find(struct registry *r, const char *id)
@@ -93,6 +108,8 @@ void registry_unref(struct registry *r)
     if (g_atomic_int_dec_and_test(&r->references)) {
         g_ptr_array_unref(r->all);
         g_hash_table_unref(r->pending);
+        g_hash_table_unref(r->subscribers);
+        g_free(r->tenant);
         g_mutex_clear(&r->lock);
         g_free(r);
     }
@@ -128,18 +145,22 @@ static bool load_one(void *user, const void *key, size_t key_length, const char 
     return true;
 }
 
-struct registry *registry_open(struct store *s, struct error *e)
+struct registry *registry_open(struct store *s, const char *tenant, struct error *e)
 {
     struct registry *r = g_new0(struct registry, 1);
     view_auto v = view_begin(s);
     struct loading loading = {r, v};
     r->references = 1;
     r->store = s;
+    r->tenant = g_strdup(tenant);
+    r->subscribers =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)source_subscriber_unref);
     r->all = g_ptr_array_new_with_free_func((GDestroyNotify)registration_unref);
     r->pending = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)registration_unref);
     view_kv_scan(v, REGISTRY_SPACE, NULL, 0, false, load_one, &loading);
     g_ptr_array_sort(r->all, compare);
     r->count = (gint)r->all->len;
+    source_subscribers_load(r, v);
     registry_keeper_add(r);
     return r;
 }
@@ -148,6 +169,9 @@ void registry_close(struct registry *r)
 {
     if (r != NULL) {
         registry_keeper_remove(r);
+        g_mutex_lock(&r->lock);
+        r->closed = true;
+        g_mutex_unlock(&r->lock);
         registry_unref(r);
     }
 }

@@ -8,9 +8,17 @@
 #include "store/store.h"
 
 struct registry;
-/* Reads the registrations that the store keeps. */
-struct registry *registry_open(struct store *s, struct error *e);
-void registry_close(struct registry *r); /* NULL is fine */
+/* Reads the registrations, and the subscriptions to them, that the store keeps. tenant NULL = the default
+ * one.
+ */
+struct registry *registry_open(struct store *s, const char *tenant, struct error *e);
+/* Before the store is closed. NULL is fine. */
+void registry_close(struct registry *r);
+const char *registry_tenant(struct registry *r);
+/* Would it, of a store that is closed? */
+bool registry_needs_opening(struct view *v);
+/* Does something go on in it while nobody asks? NULL is not at work. */
+bool registry_is_at_work(struct registry *r);
 
 /* True when there is no registration at all: one atomic read, so that a hub without them pays nothing. A NULL
  * registry is empty. */
@@ -92,7 +100,8 @@ void registry_written(struct registry *r, const char *id, struct registration *n
 /* Does an entity of the view stand in the way of a proxied registration (5.9.2.4)? Not inside a job. */
 bool registry_check_entities(const struct registration *r, struct view *v, struct error *e);
 
-/* One thread for all registries: deletes registrations when they expire, keeps how the others fared. Between
- * these two calls; registries may come and go. */
-void registry_keeper_start(void);
+/* One thread for all registries: deletes registrations when they expire, keeps how the others fared, sends
+ * notifications to subscribers through client. Between these two calls; registries may come and go. */
+struct http_client;
+void registry_keeper_start(struct http_client *client);
 void registry_keeper_stop(void);

@@ -17,6 +17,9 @@ struct registry {
     GHashTable *pending; /* what this commit has written: id → reference, NULL for removed; on the writer's
                             thread only */
     bool busy;           /* under lock: a job of the keeper is on its way */
+    bool closed;         /* under lock: the store is not to be used any more */
+    char *tenant;        /* NULL = the default one */
+    GHashTable *subscribers; /* id → struct source_subscriber; under lock */
 };
 struct registry *registry_ref(struct registry *r);
 void registry_unref(struct registry *r);
@@ -27,6 +30,10 @@ void registry_put(struct registry *r, struct registration *registration);
 bool registry_remove(struct registry *r, const char *id);
 /* All of them in order, as a new array of references. */
 GPtrArray *registry_all(struct registry *r);
+/* The same as this commit sees them, without that of id (which may be NULL); in no order. */
+GPtrArray *registry_current_all(struct registry *r, const char *id);
+/* Leaves of a shown registration only the elements of "information" that are marked. */
+void registration_keep_parts(struct json *shown, const bool *marks);
 
 /* Gives a registry to the keeper, and takes it away after a last look. */
 void registry_keeper_add(struct registry *r);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "context/registry_inside.h"
+#include "context/source_subscription.h"
 
 enum { TICK_MS = 200 };
 
@@ -12,6 +12,7 @@ static struct {
     GCond wake;
     GPtrArray *registries; /* not references: a registry takes itself away */
     GThread *thread;
+    struct http_client *client;
     bool stopping;
 } keeper;
 
@@ -144,6 +145,7 @@ static void *run(void *unused)
     while (!keeper.stopping) {
         for (guint i = 0; i < keeper.registries->len; i++) {
             look(keeper.registries->pdata[i]);
+            source_subscribers_send(keeper.registries->pdata[i], keeper.client);
         }
         g_cond_wait_until(&keeper.wake, &keeper.lock, g_get_monotonic_time() + TICK_MS * 1000);
     }
@@ -167,13 +169,14 @@ void registry_keeper_remove(struct registry *r)
     g_ptr_array_remove(keeper.registries, r);
 }
 
-void registry_keeper_start(void)
+void registry_keeper_start(struct http_client *client)
 {
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&keeper.lock);
     if (keeper.registries == NULL) {
         keeper.registries = g_ptr_array_new();
     }
     keeper.stopping = false;
+    keeper.client = client;
     keeper.thread = g_thread_new("registry", run, NULL);
 }
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "context/query.h"
-#include "context/registry_inside.h"
+#include "context/source_subscription.h"
 
 /* ---- what this commit sees ---- */
 
@@ -15,8 +15,7 @@ struct registration *registry_current(struct registry *r, const char *id)
                                                                         : registry_find(r, id);
 }
 
-/* All registrations but that of id, as this commit sees them. */
-static GPtrArray *others(struct registry *r, const char *id)
+GPtrArray *registry_current_all(struct registry *r, const char *id)
 {
     g_autoptr(GPtrArray) all = registry_all(r);
     GPtrArray *found = g_ptr_array_new_with_free_func((GDestroyNotify)registration_unref);
@@ -24,13 +23,13 @@ static GPtrArray *others(struct registry *r, const char *id)
     gpointer value;
     for (guint k = 0; k < all->len; k++) {
         struct registration *other = all->pdata[k];
-        if (strcmp(other->id, id) != 0 && !g_hash_table_contains(r->pending, other->id)) {
+        if (g_strcmp0(other->id, id) != 0 && !g_hash_table_contains(r->pending, other->id)) {
             g_ptr_array_add(found, registration_ref(other));
         }
     }
     g_hash_table_iter_init(&i, r->pending);
     while (g_hash_table_iter_next(&i, NULL, &value)) {
-        if (value != NULL && strcmp(((struct registration *)value)->id, id) != 0) {
+        if (value != NULL && g_strcmp0(((struct registration *)value)->id, id) != 0) {
             g_ptr_array_add(found, registration_ref(value));
         }
     }
@@ -87,7 +86,7 @@ static bool check_others(struct registry *r, struct arena *a, const struct regis
     if (next->mode > REGISTRATION_REDIRECT) {
         return true;
     }
-    g_autoptr(GPtrArray) all = others(r, next->id);
+    g_autoptr(GPtrArray) all = registry_current_all(r, next->id);
     for (guint i = 0; i < all->len; i++) {
         const struct registration *other = all->pdata[i];
         if (conflict(next, other, a)) {
@@ -183,7 +182,8 @@ bool registry_write(struct registry *r, struct txn *t, struct arena *a, const ch
         next->modified = txn_now(t);
         next->created = old != NULL ? old->created : next->modified;
     }
-    bool ok = next != NULL ? check_others(r, a, next, e) && put(t, a, next, e) : drop(t, id, e);
+    bool ok = (next != NULL ? check_others(r, a, next, e) && put(t, a, next, e) : drop(t, id, e)) &&
+              source_subscribers_tell(r, t, a, old, next, e);
     if (ok) {
         g_hash_table_replace(r->pending, g_strdup(id), registration_ref(next));
     }
@@ -197,5 +197,8 @@ void registry_written(struct registry *r, const char *id, struct registration *n
         registry_put(r, next);
     } else if (durable) {
         registry_remove(r, id);
+    }
+    if (durable) {
+        source_subscribers_wake(r);
     }
 }

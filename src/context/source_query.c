@@ -182,28 +182,3 @@ bool source_query_read(struct source_query *q, struct call *c, struct error *e)
     q->query.geo_property = q->entities.geo_property;
     return true;
 }
-
-/* ---- showing ---- */
-
-void registry_match_filter(const struct registry_match *m, struct json *shown)
-{
-    struct json *information = json_get(shown, "information");
-    struct json *element = json_first(information);
-    struct json *last = NULL;
-    information->first = NULL;
-    information->length = 0;
-    for (int i = 0, k = 0; element != NULL; i++) {
-        struct json *next = element->next;
-        if (k < m->parts_count && m->parts[k].info == &m->registration->info[i]) {
-            *(last != NULL ? &last->next : &information->first) = element;
-            last = element;
-            information->length++;
-            k++;
-        }
-        element = next;
-    }
-    if (last != NULL) {
-        last->next = NULL;
-    }
-    information->last = last;
-}

@@ -28,5 +28,3 @@ const char *const *source_query_attributes(struct arena *a, const struct entity_
                                            const char *const *named, int *count);
 /* csf (4.9): names of members of a registration. */
 struct q *source_filter_compile(const char *text, struct error *e);
-/* Takes out of a shown registration the elements of "information" that do not match. */
-void registry_match_filter(const struct registry_match *m, struct json *shown);

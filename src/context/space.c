@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "context/notifier.h"
 #include "context/registry.h"
+#include "context/source_identity.h"
 #include "context/subscription.h"
 
 enum { TICK_MS = 1000, CACHE_KIB = 4096 };
@@ -89,7 +90,7 @@ static bool open_files(struct space *s, struct error *e)
     const struct store_options options = {.cache_kib = CACHE_KIB};
     bool tenant = s->kind == SPACE_TENANT;
     s->store = store_open(s->dir, &options, e);
-    s->registry = s->store != NULL && tenant ? registry_open(s->store, e) : NULL;
+    s->registry = s->store != NULL && tenant ? registry_open(s->store, s->name, e) : NULL;
     if (s->store == NULL || (tenant && s->registry == NULL)) {
         close_files(s);
         return false;
@@ -101,7 +102,7 @@ static bool open_files(struct space *s, struct error *e)
 /* Does something go on in it while nobody asks? */
 static bool is_at_work(struct space *s)
 {
-    return s->notifier != NULL && notifier_count(s->notifier) > 0;
+    return (s->notifier != NULL && notifier_count(s->notifier) > 0) || registry_is_at_work(s->registry);
 }
 
 /* ---- taking and giving back ---- */
@@ -347,7 +348,7 @@ static bool needs_opening(const struct space *s, bool *needs, struct error *e)
         return false;
     }
     view_auto v = view_begin(store);
-    *needs = view_kv_count(v, SUBSCRIPTION_SPACE) > 0;
+    *needs = view_kv_count(v, SUBSCRIPTION_SPACE) > 0 || registry_needs_opening(v);
     view_end(g_steal_pointer(&v));
     store_close(store);
     return true;
@@ -387,13 +388,16 @@ bool space_start(struct store *s, struct http_client *client, struct error *e)
 {
     counters_register(counters, G_N_ELEMENTS(counters));
     notification_senders_start();
-    registry_keeper_start();
+    registry_keeper_start(client);
     t.client = client;
     t.stopping = false;
     t.spaces = g_hash_table_new(g_str_hash, g_str_equal);
     t.home = (struct space){
         .name = "", .dir = store_dir(s), .kind = SPACE_DEFAULT, .state = SPACE_OPEN, .store = s};
-    t.home.registry = registry_open(s, e);
+    if (!source_identity_start(s, e)) {
+        return false;
+    }
+    t.home.registry = registry_open(s, NULL, e);
     if (t.home.registry == NULL) {
         return false;
     }

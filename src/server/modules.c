@@ -23,6 +23,8 @@ void server_routes(struct http_server *s)
     http_server_routes(s, temporal_routes);
     http_server_routes(s, subscription_routes);
     http_server_routes(s, registration_routes);
+    http_server_routes(s, source_subscription_routes);
+    http_server_routes(s, source_identity_routes);
     http_server_routes(s, stream_routes);
     http_server_routes(s, tenant_routes);
     http_server_routes(s, explain_routes);
