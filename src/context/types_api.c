@@ -5,10 +5,9 @@
 #include "context/api.h"
 #include "context/entity.h"
 #include "context/ingest.h"
-#include "context/query.h"
 #include "context/routes.h"
 
-/* What is known of one attribute name, from a walk over entities. */
+/* What is known of one attribute name, from the counts that writes keep (store_shape). */
 struct attribute_info {
     const char *name;
     int64_t count; /* entities that have it */
@@ -16,7 +15,7 @@ struct attribute_info {
     GHashTable *types; /* of the entities that have it: a set */
 };
 
-/* What a walk collects. */
+/* What there is of one type, or of all. */
 struct survey {
     struct arena *arena;
     GHashTable *attributes; /* name to struct attribute_info */
@@ -40,56 +39,57 @@ static void survey_clear(struct survey *s)
     g_hash_table_unref(s->attributes);
 }
 
-static struct attribute_info *info_for(struct survey *s, const struct json *m)
+static struct attribute_info *info_for(struct survey *s, const char *name)
 {
-    struct attribute_info *info = g_hash_table_lookup(s->attributes, m->key);
+    struct attribute_info *info = g_hash_table_lookup(s->attributes, name);
     if (info == NULL) {
         info = arena_new0(s->arena, struct attribute_info);
-        info->name = arena_strndup(s->arena, m->key, m->key_length);
+        info->name = arena_strdup(s->arena, name);
         info->types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         g_hash_table_insert(s->attributes, (gpointer)info->name, info);
     }
     return info;
 }
 
-static void add_types(struct attribute_info *info, const struct json *types)
-{
-    for (const struct json *t = json_first(types); t != NULL; t = t->next) {
-        if (!g_hash_table_contains(info->types, t->string)) {
-            g_hash_table_add(info->types, g_strdup(t->string));
-        }
-    }
-}
-
-static bool survey_entity(void *user, const struct json *entity)
+static void take_shape(void *user, const struct store_shape *shape)
 {
     struct survey *s = user;
-    s->entities++;
-    for (const struct json *m = entity->first; m != NULL; m = m->next) {
-        if (!entity_is_attribute(m) || (s->only != NULL && strcmp(s->only, m->key) != 0)) {
-            continue;
-        }
-        struct attribute_info *info = info_for(s, m);
-        info->count++;
-        add_types(info, json_get(entity, "type"));
-        for (const struct json *i = instance_first(m); i != NULL; i = instance_next(m, i)) {
-            enum attribute_kind kind = instance_kind(i);
-            if (kind != KIND_NONE) {
-                info->kinds[kind] = true;
-            }
-        }
+    if (shape->attribute[0] == '\0') {
+        s->entities = shape->count;
+        return;
     }
-    return true;
+    if (s->only != NULL && strcmp(s->only, shape->attribute) != 0) {
+        return;
+    }
+    struct attribute_info *info = info_for(s, shape->attribute);
+    enum attribute_kind kind = kind_of_type(shape->kind, strlen(shape->kind));
+    if (kind != KIND_NONE) {
+        info->kinds[kind] = true;
+    } else {
+        info->count = shape->count;
+    }
 }
 
-/* Walks over the entities of a type (NULL: all; attribute: only those that have it). */
-static bool survey_run(struct survey *s, struct view *v, const char *type, struct error *e)
+static void take_type(void *user, const char *type, int64_t count)
 {
-    struct query_page page = {.limit = -1};
-    entity_query_auto query = {0};
-    struct query_text text = {.type = type};
-    return entity_query_compile(&query, s->arena, NULL, &text, e) &&
-           entity_query_run(&query, v, &page, survey_entity, s, e);
+    g_hash_table_add(((struct attribute_info *)user)->types, g_strdup(type));
+}
+
+/* What there is of a type (NULL: of all types). */
+static void survey_run(struct survey *s, struct view *v, const char *type)
+{
+    view_shapes(v, type != NULL ? type : "", take_shape, s);
+}
+
+/* Fills in which types have each attribute. */
+static void survey_types(struct survey *s, struct view *v)
+{
+    GHashTableIter i;
+    gpointer info;
+    g_hash_table_iter_init(&i, s->attributes);
+    while (g_hash_table_iter_next(&i, NULL, &info)) {
+        view_types_with(v, ((struct attribute_info *)info)->name, take_type, info);
+    }
 }
 
 /* ---- parts of the answers ---- */
@@ -172,16 +172,15 @@ static void add_type(void *user, const char *type, int64_t count)
     }
 }
 
-static bool type_summary(struct call *c, struct view *v, const char *type, struct json *out, struct error *e)
+static void type_summary(struct call *c, struct view *v, const char *type, struct json *out)
 {
     struct survey s;
     survey_init(&s, c->arena);
-    bool ok = survey_run(&s, v, type, e);
+    survey_run(&s, v, type);
     struct json *d = json_append(out, described(c, type, "EntityType"));
     json_add(d, "typeName", json_string(c->arena, ld_compact(c->ctx, c->arena, type)));
     json_add(d, "attributeNames", names_of(c, s.attributes));
     survey_clear(&s);
-    return ok;
 }
 
 static bool list_types(struct call *c, struct error *e)
@@ -199,8 +198,8 @@ static bool list_types(struct call *c, struct error *e)
         const char *type = types->pdata[i];
         if (!details) {
             json_append(out, json_string(c->arena, ld_compact(c->ctx, c->arena, type)));
-        } else if (!type_summary(c, v, type, out, e)) {
-            return false;
+        } else {
+            type_summary(c, v, type, out);
         }
     }
     answer(c, details ? out : new_list(c, "EntityTypeList", "typeList", out));
@@ -216,8 +215,9 @@ static bool one_type(struct call *c, struct error *e)
     }
     survey_init(&s, c->arena);
     view_auto v = view_begin(c->space->store);
-    bool ok = survey_run(&s, v, type, e);
-    if (ok && s.entities == 0) {
+    survey_run(&s, v, type);
+    bool ok = true;
+    if (s.entities == 0) {
         ok = error_set(e, ERROR_NOT_FOUND, "There is no entity of the type %s", "没有类型为 %s 的实体", type);
     }
     if (ok) {
@@ -246,11 +246,12 @@ static bool list_attributes(struct call *c, struct error *e)
     }
     survey_init(&s, c->arena);
     view_auto v = view_begin(c->space->store);
-    bool ok = survey_run(&s, v, NULL, e);
-    if (ok && !details) {
+    survey_run(&s, v, NULL);
+    if (!details) {
         answer(c, new_list(c, "AttributeList", "attributeList", names_of(c, s.attributes)));
-    } else if (ok) {
+    } else {
         struct json *out = json_array(c->arena);
+        survey_types(&s, v);
         g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(s.attributes), by_text);
         for (GList *k = keys; k != NULL; k = k->next) {
             struct attribute_info *info = g_hash_table_lookup(s.attributes, k->data);
@@ -261,7 +262,7 @@ static bool list_attributes(struct call *c, struct error *e)
         answer(c, out);
     }
     survey_clear(&s);
-    return ok;
+    return true;
 }
 
 static bool one_attribute(struct call *c, struct error *e)
@@ -274,9 +275,11 @@ static bool one_attribute(struct call *c, struct error *e)
     survey_init(&s, c->arena);
     s.only = name;
     view_auto v = view_begin(c->space->store);
-    bool ok = survey_run(&s, v, NULL, e);
+    survey_run(&s, v, NULL);
+    survey_types(&s, v);
     struct attribute_info *info = g_hash_table_lookup(s.attributes, name);
-    if (ok && info == NULL) {
+    bool ok = true;
+    if (info == NULL) {
         ok = error_set(e, ERROR_NOT_FOUND, "No entity has the attribute %s", "没有实体具有属性 %s", name);
     }
     if (ok) {

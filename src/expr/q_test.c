@@ -434,6 +434,49 @@ static void needs_are_found(void)
     }
 }
 
+/* Every query that matches has conditions that the entity fulfils; here only which there are. */
+static void conditions_for_indexes_are_found(void)
+{
+    static const struct {
+        const char *q;
+        int count;
+        const char *attribute; /* of the last one */
+        int any_of;
+    } cases[] = {
+        {"speed==5", 1, "speed", 1},
+        {"speed==5,6,7", 1, "speed", 3},
+        {"speed==5..7", 1, "speed", 1},
+        {"speed>5;brandName==\"x\"", 2, "brandName", 1},
+        {"speed==5|speed>9", 1, "speed", 2},
+        {"(speed==5|speed>9);isOn==true", 2, "isOn", 1},
+        {"when>2026-01-01T00:00:00Z", 1, "when", 1},
+        {"speed==5|brandName==\"x\"", 0, NULL, 0},
+        {"speed==5|speed", 0, NULL, 0},
+        {"speed!=5", 0, NULL, 0},
+        {"brandName~=\"x.*\"", 0, NULL, 0},
+        {"speed.accuracy==5", 0, NULL, 0},
+        {"address[city]==\"x\"", 0, NULL, 0},
+        {"isParked{free}==5", 0, NULL, 0},
+        {"clock==12:30:00Z", 0, NULL, 0},
+        {"plainWhen==\"2026-03-01T08:30:00+08:00\"", 0, NULL,
+         0}, /* the same moment may be written otherwise */
+        {"speed", 0, NULL, 0},
+    };
+    struct q_options options = {.linked = true};
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        arena_auto a = arena_new();
+        struct q_condition all[4];
+        q_auto q = q_compile(cases[i].q, &options, NULL);
+        g_assert_nonnull(q);
+        int count = q_conditions(q, a, all, G_N_ELEMENTS(all));
+        g_assert_cmpint(count, ==, cases[i].count);
+        if (count > 0) {
+            g_assert_cmpstr(all[count - 1].attribute, ==, cases[i].attribute);
+            g_assert_cmpint(all[count - 1].count, ==, cases[i].any_of);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -444,6 +487,7 @@ int main(int argc, char **argv)
     g_test_add_func("/q/long", long_queries_are_refused);
     g_test_add_func("/q/greedy", greedy_patterns_stop);
     g_test_add_func("/q/required", required_attributes_are_known);
+    g_test_add_func("/q/conditions", conditions_for_indexes_are_found);
     g_test_add_func("/q/need", needs_are_found);
     g_test_add_func("/scope/match", scopes_match);
     g_test_add_func("/scope/wrong", wrong_scopes_are_refused);
