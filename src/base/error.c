@@ -38,6 +38,9 @@ static const struct {
     [ERROR_TOO_COMPLEX] = {403, NGSI "TooComplexQuery", "The query is too complex", "查询过于复杂"},
     [ERROR_TOO_MANY_RESULTS] = {403, NGSI "TooManyResults", "Too many results", "结果过多"},
     [ERROR_NO_TENANT] = {404, NGSI "NonexistentTenant", "No such tenant", "租户不存在"},
+    [ERROR_BAD_GATEWAY] = {502, "about:blank", "A context source failed", "上下文源出错"},
+    [ERROR_GATEWAY_TIMEOUT] = {504, "about:blank", "A context source did not answer", "上下文源未应答"},
+    [ERROR_LOOP] = {508, "about:blank", "Loop detected", "检测到循环"},
 };
 
 /* Cuts a text that did not fit so that no half character stays at its end. */

@@ -29,6 +29,9 @@ enum error_code {
     ERROR_TOO_COMPLEX,         /* 403 TooComplexQuery */
     ERROR_TOO_MANY_RESULTS,    /* 403 TooManyResults */
     ERROR_NO_TENANT,           /* 404 NonexistentTenant */
+    ERROR_BAD_GATEWAY,         /* 502 a context source failed */
+    ERROR_GATEWAY_TIMEOUT,     /* 504 a context source did not answer in time */
+    ERROR_LOOP,                /* 508 registrations lead in a circle */
 };
 
 /* The longest sentence kept; longer ones are cut at a character's border. */

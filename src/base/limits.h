@@ -61,4 +61,14 @@ enum {
     LIMIT_TENANTS = 200,            /* tenants beside the default one */
     LIMIT_TENANT_NAME = 64,         /* bytes of the name of one */
     LIMIT_OPEN_SPACES = 32,         /* tenants and snapshots kept open though nothing is at work in them */
+
+    LIMIT_FORWARD_ANSWER = 8 << 20,  /* bytes of one answer of a context source */
+    LIMIT_GATHERED = 64 << 20,       /* bytes of the answers of sources that one request gathers */
+    LIMIT_GATHERED_ALL = 512 << 20,  /* and of all requests at one time */
+    LIMIT_FORWARD_CACHE = 32 << 20,  /* bytes of answers kept for registrations with a cacheDuration */
+    LIMIT_FORWARD_CACHED = 2000,     /* and how many */
+    LIMIT_GATHERED_ENTITIES = 10000, /* entities read from one source for one query */
+    LIMIT_ENTITY_MAP = 100000,       /* entities of one entity map, or of one query over several sources */
+    LIMIT_ENTITY_MAPS_ALL = 1000000, /* entities of all entity maps; the oldest maps go first */
+    LIMIT_ENTITY_MAPS = 1000,        /* entity maps */
 };

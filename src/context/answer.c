@@ -141,6 +141,7 @@ bool answer_reply(struct answer *answer, const char *links)
         reply_header(c->request, "Preference-Applied",
                      arena_printf(c->arena, "ngsi-ld=%d.%d", answer->version / 100, answer->version % 100));
     }
-    call_reply(c, answer->amended ? 203 : 200, g_steal_pointer(&answer->out), links);
+    int status = answer->amended ? 203 : answer->created ? 201 : 200;
+    call_reply(c, status, g_steal_pointer(&answer->out), links);
     return true;
 }

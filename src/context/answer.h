@@ -16,6 +16,7 @@ struct answer {
     int count;    /* entities written */
     int version;  /* that the client asked for; 0 = it did not */
     bool amended; /* something was changed for it */
+    bool created; /* an entity map was made on the way: 201 */
     bool failed;  /* *e is set */
     struct error *e;
 };

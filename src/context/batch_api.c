@@ -283,7 +283,9 @@ void serve_batch_delete(struct request *r)
 void serve_batch_query(struct request *r)
 {
     static const char *const query_parameters[] = {
-        "limit", "offset", "count", "options", "format", "local", "lang", "geometryProperty", NULL};
+        "limit", "offset",           "count", "options",       "format",    "local",
+        "lang",  "geometryProperty", "csf",   "splitEntities", "entityMap", "entityMapLifetime",
+        NULL};
     static const char *const options[] = {"normalized", "concise", "simplified", "keyValues",
                                           "sysAttrs",   "count",   NULL};
     static const struct operation o = {query_by_body, query_parameters, options, true};

@@ -2,6 +2,7 @@
 /* Starts and stops what works beside the requests: histories, live streams, subscriptions. */
 #include "context/context.h"
 
+#include "context/distributed.h"
 #include "context/index_builder.h"
 #include "context/plan.h"
 #include "context/purge.h"
@@ -29,7 +30,7 @@ bool context_start(struct store *s, struct http_client *client, struct error *e)
     purge_start();
     stream_start(s);
     builder = index_builder_start(s);
-    return space_start(s, client, e);
+    return distributed_start(s, e) && space_start(s, client, e);
 }
 
 int64_t context_bytes(void)
@@ -42,6 +43,7 @@ void context_stop(void)
     stream_stop();
     g_clear_pointer(&builder, index_builder_stop);
     temporal_stop();
+    distributed_stop();
     purge_stop();
     space_stop();
 }

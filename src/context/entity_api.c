@@ -5,7 +5,9 @@
 #include "base/limits.h"
 #include "context/answer.h"
 #include "context/api.h"
+#include "context/distributed.h"
 #include "context/entity.h"
+#include "context/entity_api.h"
 #include "context/ingest.h"
 #include "context/query_api.h"
 #include "context/routes.h"
@@ -267,28 +269,38 @@ static bool type_fits(struct call *c, const struct json *entity, bool *fits, str
     return true;
 }
 
+bool entity_answer(struct answer *answer, struct view *v, const char *id, const struct json *entity,
+                   struct error *e)
+{
+    bool fits;
+    if (entity != NULL && !type_fits(answer->call, entity, &fits, e)) {
+        return false;
+    }
+    if (entity == NULL || !fits || !has_projected(answer->call, entity, answer->render)) {
+        return error_set(e, ERROR_NOT_FOUND, "There is no entity %s%s", "没有实体 %s%s", id,
+                         entity != NULL ? " (type, attrs)" : "");
+    }
+    answer_begin(answer, v, false);
+    return answer_entity(answer, entity) && answer_reply(answer, NULL);
+}
+
 static bool retrieve_entity(struct call *c, struct error *e)
 {
     struct render render;
     struct join_text join = {0};
     answer_auto answer = {0};
-    bool fits;
     const char *id = call_id(c, e);
-    if (id == NULL || !call_render(c, &render, e) || !answer_join_parameters(c, &join, e) ||
-        !answer_init(&answer, c, &join, &render, e)) {
+    if (id == NULL || !call_render(c, &render, e) || !answer_join_parameters(c, &join, e)) {
+        return false;
+    }
+    if (!distributed_read_is_local(c)) {
+        return distributed_retrieve(c, id, &render, &join, e);
+    }
+    if (!answer_init(&answer, c, &join, &render, e)) {
         return false;
     }
     view_auto v = view_begin(c->space->store);
-    const struct json *entity = context_get(v, c->arena, id);
-    if (entity != NULL && !type_fits(c, entity, &fits, e)) {
-        return false;
-    }
-    if (entity == NULL || !fits || !has_projected(c, entity, &render)) {
-        return error_set(e, ERROR_NOT_FOUND, "There is no entity %s%s", "没有实体 %s%s", id,
-                         entity != NULL ? " (type, attrs)" : "");
-    }
-    answer_begin(&answer, v, false);
-    return answer_entity(&answer, entity) && answer_reply(&answer, NULL);
+    return entity_answer(&answer, v, id, context_get(v, c->arena, id), e);
 }
 
 /* ---- operations ---- */
@@ -314,8 +326,10 @@ void serve_query_entities(struct request *r)
 void serve_retrieve_entity(struct request *r)
 {
     static const char *const parameters[] = {
-        "datasetId",        "attrs", "pick",      "omit",        "options", "format", "lang", "type", "local",
-        "geometryProperty", "join",  "joinLevel", "containedBy", NULL};
+        "datasetId", "attrs",     "pick",        "omit",      "options",
+        "format",    "lang",      "type",        "local",     "geometryProperty",
+        "join",      "joinLevel", "containedBy", "entityMap", "entityMapLifetime",
+        NULL};
     static const struct operation o = {retrieve_entity, parameters, read_options, true};
     call_serve(r, &o);
 }

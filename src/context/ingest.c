@@ -116,6 +116,18 @@ static bool is_head(const struct json *m, struct members *head)
     return true;
 }
 
+static void take_system_times(struct ingest *in, struct json *out, const struct json *payload)
+{
+    static const char *const names[] = {"createdAt", "modifiedAt"};
+    for (size_t i = 0; (in->flags & INGEST_SYSTEM) != 0 && i < G_N_ELEMENTS(names); i++) {
+        const struct json *given = json_get(payload, names[i]);
+        struct json *at = given != NULL ? ingest_system_time(in, given) : NULL;
+        if (at != NULL) {
+            json_add(out, names[i], at);
+        }
+    }
+}
+
 struct json *ingest_entity(struct arena *a, const struct json *payload, const struct ld_context *ctx,
                            int flags, struct error *e)
 {
@@ -136,6 +148,7 @@ struct json *ingest_entity(struct arena *a, const struct json *payload, const st
     if (!take_head(&in, out, &head)) {
         return NULL;
     }
+    take_system_times(&in, out, payload);
     for (const struct json *m = payload->first; m != NULL; m = m->next) {
         if (KEY(m, "expiresAt")) {
             error_set(e, ERROR_NOT_SUPPORTED, "expiresAt is not supported yet; delete the entity instead",

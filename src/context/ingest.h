@@ -11,6 +11,7 @@ enum ingest_flags {
     INGEST_NULLS = 4, /* the NGSI-LD Null may stand for a deletion (5.5.8, 5.5.12) */
     INGEST_PARTIAL =
         8, /* instances may lack their value; a simplified value leaves its type open (5.6.4, 5.6.17) */
+    INGEST_SYSTEM = 16, /* createdAt and modifiedAt are kept: an entity as another hub has it (4.3.6) */
 };
 
 /* context_ingest with all its choices. The result's nodes are new ones in a, but values are shared with

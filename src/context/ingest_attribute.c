@@ -56,6 +56,10 @@ static bool take_metadata(struct ingest *in, enum attribute_kind kind, const str
                          "expiresAt is not supported yet; delete the data instead",
                          "暂不支持 expiresAt，请改用删除操作");
     }
+    if ((in->flags & INGEST_SYSTEM) != 0 && (KEY(m, "createdAt") || KEY(m, "modifiedAt"))) {
+        *out = ingest_system_time(in, m);
+        return true;
+    }
     if (KEY(m, "createdAt") || KEY(m, "modifiedAt") || KEY(m, "deletedAt") || KEY(m, "instanceId")) {
         return true; /* the hub's own; a client may send back what it has read */
     }

@@ -57,6 +57,8 @@ bool ingest_is_deletion(const struct ingest *in, const struct json *v);
 bool ingest_check_uri(struct ingest *in, const char *what, const struct json *v);
 /* A time in UTC text; shares the text when it is written so already. */
 struct json *ingest_time(struct ingest *in, const char *what, const struct json *v);
+/* createdAt or modifiedAt as another hub says it, in microseconds; NULL when it is no time. */
+struct json *ingest_system_time(struct ingest *in, const struct json *v);
 /* A name or an array of names as an array of stored names, each once. */
 struct json *ingest_names(struct ingest *in, const struct json *v, int most);
 /* The value of an attribute of this kind. */

@@ -91,6 +91,13 @@ struct json *ingest_time(struct ingest *in, const char *what, const struct json 
     return json_string(in->a, instant_format(t, text));
 }
 
+struct json *ingest_system_time(struct ingest *in, const struct json *v)
+{
+    instant at;
+    return v->type == JSON_STRING && instant_parse(v->string, v->length, NULL, &at) ? json_int(in->a, at)
+                                                                                    : NULL;
+}
+
 struct json *ingest_names(struct ingest *in, const struct json *v, int most)
 {
     struct json *list = json_array(in->a);

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "context/answer.h"
+#include "context/distributed.h"
 #include "context/ingest.h"
 #include "context/order.h"
 #include "context/plan.h"
@@ -17,7 +18,7 @@ const char *const entity_query_parameters[] = {
     "geoproperty", "scopeQ",    "datasetId",   "attrs",   "pick",      "omit",          "limit",
     "offset",      "count",     "options",     "format",  "lang",      "local",         "geometryProperty",
     "join",        "joinLevel", "containedBy", "orderBy", "orderFrom", "orderGeometry", "collation",
-    NULL};
+    "csf",         "splitEntities", "entityMap", "entityMapLifetime", NULL};
 
 /* ---- pages ---- */
 
@@ -122,6 +123,7 @@ static bool run_ordered(const struct entity_query *query, struct order *order, s
 
 /* What is asked for, compiled. */
 struct asked {
+    struct query_text text; /* as it was written */
     struct entity_query query;
     struct order *order; /* or NULL */
     struct render render;
@@ -150,6 +152,10 @@ static bool answer_query(struct call *c, struct asked *q, struct error *e)
 {
     struct query_page page = {0};
     answer_auto answer = {0};
+    if (q->order == NULL && g_strcmp0(q->text.type, "*") != 0 && !distributed_read_is_local(c)) {
+        return distributed_query(
+            c, &(struct distributed_query){&q->query, &q->text, &q->render, &q->join, false}, e);
+    }
     if (!answer_init(&answer, c, &q->join, &q->render, e) || !query_read_page(c, &page, e) ||
         !join_reaches(&answer.join, q->query.q != NULL ? q_depth(q->query.q) : 0, "q", e)) {
         return false;
@@ -236,22 +242,21 @@ bool query_read_text(struct call *c, struct query_text *text, bool *local, struc
 
 bool query_entities(struct call *c, struct error *e)
 {
-    struct query_text text;
     asked_auto q = {0};
     bool local;
-    if (!query_read_text(c, &text, &local, e) || !call_render(c, &q.render, e) ||
-        !order_parameters(c, local || g_strcmp0(text.type, "*") == 0, &q.order, e) ||
+    if (!query_read_text(c, &q.text, &local, e) || !call_render(c, &q.render, e) ||
+        !order_parameters(c, local || g_strcmp0(q.text.type, "*") == 0, &q.order, e) ||
         !answer_join_parameters(c, &q.join, e)) {
         return false;
     }
-    if (!local && text.id == NULL && text.type == NULL && text.q == NULL && text.scope == NULL &&
-        text.georel == NULL && text.attrs == NULL) {
+    if (!local && q.text.id == NULL && q.text.type == NULL && q.text.q == NULL && q.text.scope == NULL &&
+        q.text.georel == NULL && q.text.attrs == NULL) {
         return error_set(
             e, ERROR_BAD_REQUEST_DATA,
             "Say what to look for: at least one of type, attrs, q, georel, scopeQ, id, or local=true for all",
             "请说明查询条件：至少给出 type、attrs、q、georel、scopeQ、id 之一，或用 local=true 查询全部");
     }
-    return entity_query_compile(&q.query, c->arena, c->ctx, &text, e) && answer_query(c, &q, e);
+    return entity_query_compile(&q.query, c->arena, c->ctx, &q.text, e) && answer_query(c, &q, e);
 }
 
 /* ---- by a body ---- */
@@ -331,14 +336,21 @@ static bool read_geo(struct arena *a, const struct json *geo, struct query_text 
                       "geoQ 需要 georel、geometry 和 coordinates"));
 }
 
+bool query_read_body_text(struct entity_query *q, struct arena *a, const struct ld_context *ctx,
+                          const struct json *body, struct query_text *text, struct error *e)
+{
+    *text = (struct query_text){0};
+    return read_selectors(q, a, ctx, json_get(body, "entities"), e) &&
+           text_member(a, body, "q", &text->q, e) && text_member(a, body, "scopeQ", &text->scope, e) &&
+           text_member(a, body, "attrs", &text->attrs, e) && read_geo(a, json_get(body, "geoQ"), text, e) &&
+           entity_query_compile(q, a, ctx, text, e);
+}
+
 bool query_read_body(struct entity_query *q, struct arena *a, const struct ld_context *ctx,
                      const struct json *body, struct error *e)
 {
-    struct query_text text = {0};
-    return read_selectors(q, a, ctx, json_get(body, "entities"), e) &&
-           text_member(a, body, "q", &text.q, e) && text_member(a, body, "scopeQ", &text.scope, e) &&
-           text_member(a, body, "attrs", &text.attrs, e) && read_geo(a, json_get(body, "geoQ"), &text, e) &&
-           entity_query_compile(q, a, ctx, &text, e);
+    struct query_text text;
+    return query_read_body_text(q, a, ctx, body, &text, e);
 }
 
 bool query_read_projection(struct call *c, const struct json *body, struct render *render, struct error *e)
@@ -433,7 +445,7 @@ bool query_by_body(struct call *c, struct error *e)
     const struct json *body = call_flag(c, "local", &local, e) ? call_body(c, e) : NULL;
     if (body == NULL || !check_members(body, e) || !call_render(c, &q.render, e) ||
         !query_read_projection(c, body, &q.render, e) ||
-        !query_read_body(&q.query, c->arena, c->ctx, body, e) ||
+        !query_read_body_text(&q.query, c->arena, c->ctx, body, &q.text, e) ||
         !body_order(c, json_get(body, "ordering"), local, &q.order, e) || !body_join(c, body, &q.join, e)) {
         return false;
     }

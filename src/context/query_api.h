@@ -15,6 +15,9 @@ bool query_read_text(struct call *c, struct query_text *text, bool *local, struc
  */
 bool query_read_body(struct entity_query *q, struct arena *a, const struct ld_context *ctx,
                      const struct json *body, struct error *e);
+/* The same; *text is what the body says. */
+bool query_read_body_text(struct entity_query *q, struct arena *a, const struct ld_context *ctx,
+                          const struct json *body, struct query_text *text, struct error *e);
 /* Sets what is to be shown from the body's pick, omit, attrs, lang and datasetId. */
 bool query_read_projection(struct call *c, const struct json *body, struct render *render, struct error *e);
 /* Is it a Query (5.2.23) with no other members than these (NULL-terminated)? */
