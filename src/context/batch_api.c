@@ -282,12 +282,12 @@ void serve_batch_delete(struct request *r)
 
 void serve_batch_query(struct request *r)
 {
-    static const char *const query_parameters[] = {
+    static const char *const body_parameters[] = {
         "limit", "offset",           "count", "options",       "format",    "local",
         "lang",  "geometryProperty", "csf",   "splitEntities", "entityMap", "entityMapLifetime",
         NULL};
     static const char *const options[] = {"normalized", "concise", "simplified", "keyValues",
                                           "sysAttrs",   "count",   NULL};
-    static const struct operation o = {query_by_body, query_parameters, options, true};
+    static const struct operation o = {query_by_body, body_parameters, options, true};
     call_serve(r, &o);
 }

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "context/distributed_inside.h"
+#include "context/plan.h"
 
 void federated_free(struct federated *q)
 {
@@ -49,7 +50,7 @@ static bool take_local(void *user, const struct json *entity)
 static bool find_local(struct federated *q, struct view *v, struct error *e)
 {
     struct entity_query selection = selection_of(&q->query);
-    struct query_page all = {.limit = -1};
+    struct query_page all = {.limit = -1, .deadline = plan_deadline()};
     if (!entity_query_run(q->split ? &selection : &q->query, v, &all, take_local, q, e)) {
         return false;
     }

@@ -306,8 +306,6 @@ static bool retrieve_entity(struct call *c, struct error *e)
 /* ---- operations ---- */
 
 static const char *const no_options[] = {NULL};
-static const char *const read_options[] = {"normalized", "concise", "simplified", "keyValues",
-                                           "sysAttrs",   "count",   NULL};
 
 void serve_create_entity(struct request *r)
 {
@@ -316,6 +314,9 @@ void serve_create_entity(struct request *r)
         .run = create_entity, .parameters = parameters, .options = no_options, .creates = true};
     call_serve(r, &o);
 }
+
+static const char *const read_options[] = {"normalized", "concise", "simplified", "keyValues",
+                                           "sysAttrs",   "count",   NULL};
 
 void serve_query_entities(struct request *r)
 {

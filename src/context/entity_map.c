@@ -196,7 +196,9 @@ struct json *entity_map_show(struct arena *a, struct entity_map *m)
     struct json *linked = json_add(out, "linkedMaps", json_object(a));
     for (int i = 0; i < m->sources_count; i++) {
         if (m->links[i] != NULL) {
-            json_add(linked, arena_strdup(a, m->sources[i]), json_string(a, m->links[i]));
+            const char *slash = strrchr(m->links[i], '/');
+            json_add(linked, arena_strdup(a, m->sources[i]),
+                     json_string(a, slash != NULL ? slash + 1 : m->links[i]));
         }
     }
     return out;

@@ -128,6 +128,7 @@ struct asked {
     struct order *order; /* or NULL */
     struct render render;
     struct join_text join;
+    bool map_only; /* an entity map is wanted instead of the entities (5.14.4) */
 };
 
 static void asked_clear(struct asked *q)
@@ -152,9 +153,10 @@ static bool answer_query(struct call *c, struct asked *q, struct error *e)
 {
     struct query_page page = {0};
     answer_auto answer = {0};
-    if (q->order == NULL && g_strcmp0(q->text.type, "*") != 0 && !distributed_read_is_local(c)) {
+    bool spread = g_strcmp0(q->text.type, "*") != 0 && !distributed_read_is_local(c);
+    if (q->map_only || (q->order == NULL && spread)) {
         return distributed_query(
-            c, &(struct distributed_query){&q->query, &q->text, &q->render, &q->join, false}, e);
+            c, &(struct distributed_query){&q->query, &q->text, &q->render, &q->join, q->map_only}, e);
     }
     if (!answer_init(&answer, c, &q->join, &q->render, e) || !query_read_page(c, &page, e) ||
         !join_reaches(&answer.join, q->query.q != NULL ? q_depth(q->query.q) : 0, "q", e)) {
@@ -240,9 +242,9 @@ bool query_read_text(struct call *c, struct query_text *text, bool *local, struc
             (text->coordinates = query_coordinates(c->arena, "coordinates", coordinates, e)) != NULL);
 }
 
-bool query_entities(struct call *c, struct error *e)
+static bool query_by_parameters(struct call *c, bool map_only, struct error *e)
 {
-    asked_auto q = {0};
+    asked_auto q = {.map_only = map_only};
     bool local;
     if (!query_read_text(c, &q.text, &local, e) || !call_render(c, &q.render, e) ||
         !order_parameters(c, local || g_strcmp0(q.text.type, "*") == 0, &q.order, e) ||
@@ -257,6 +259,16 @@ bool query_entities(struct call *c, struct error *e)
             "请说明查询条件：至少给出 type、attrs、q、georel、scopeQ、id 之一，或用 local=true 查询全部");
     }
     return entity_query_compile(&q.query, c->arena, c->ctx, &q.text, e) && answer_query(c, &q, e);
+}
+
+bool query_entities(struct call *c, struct error *e)
+{
+    return query_by_parameters(c, false, e);
+}
+
+bool query_entity_map(struct call *c, struct error *e)
+{
+    return query_by_parameters(c, true, e);
 }
 
 /* ---- by a body ---- */
@@ -438,9 +450,9 @@ static bool body_join(struct call *c, const struct json *body, struct join_text 
            text_member(c->arena, body, "containedBy", &join->contained_by, e);
 }
 
-bool query_by_body(struct call *c, struct error *e)
+static bool query_with_body(struct call *c, bool map_only, struct error *e)
 {
-    asked_auto q = {0};
+    asked_auto q = {.map_only = map_only};
     bool local;
     const struct json *body = call_flag(c, "local", &local, e) ? call_body(c, e) : NULL;
     if (body == NULL || !check_members(body, e) || !call_render(c, &q.render, e) ||
@@ -456,4 +468,14 @@ bool query_by_body(struct call *c, struct error *e)
                          "请说明查询条件：至少给出 entities、attrs、q、geoQ、scopeQ 之一");
     }
     return answer_query(c, &q, e);
+}
+
+bool query_by_body(struct call *c, struct error *e)
+{
+    return query_with_body(c, false, e);
+}
+
+bool query_entity_map_by_body(struct call *c, struct error *e)
+{
+    return query_with_body(c, true, e);
 }

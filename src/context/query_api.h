@@ -9,6 +9,9 @@
 extern const char *const entity_query_parameters[];
 bool query_entities(struct call *c, struct error *e);
 bool query_by_body(struct call *c, struct error *e);
+/* The same, answered with an entity map (5.14.4). */
+bool query_entity_map(struct call *c, struct error *e);
+bool query_entity_map_by_body(struct call *c, struct error *e);
 /* The parameters that say which entities, and local. */
 bool query_read_text(struct call *c, struct query_text *text, bool *local, struct error *e);
 /* Fills q from the body's members entities, q, geoQ, scopeQ and attrs (5.2.23); also what subscriptions hold.

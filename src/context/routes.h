@@ -26,6 +26,13 @@ void serve_batch_merge(struct request *r);
 void serve_batch_delete(struct request *r);
 void serve_batch_query(struct request *r);
 
+/* entity_map_api.c */
+void serve_make_entity_map(struct request *r);
+void serve_make_entity_map_by_body(struct request *r);
+void serve_entity_map(struct request *r);
+void serve_update_entity_map(struct request *r);
+void serve_delete_entity_map(struct request *r);
+
 /* types_api.c */
 void serve_types(struct request *r);
 void serve_type(struct request *r);
