@@ -350,7 +350,7 @@ void call_serve(struct request *r, const struct operation *o)
 /* attrs keeps id, type and scope besides the attributes. */
 static const char *const *with_head(struct arena *a, const char *const *attrs)
 {
-    static const char *const head[] = {"id", "type", "scope", "createdAt", "modifiedAt"};
+    static const char *const head[] = {"id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"};
     size_t n = g_strv_length((char **)attrs);
     const char **all = arena_array(a, const char *, n + G_N_ELEMENTS(head) + 1);
     memcpy(all, attrs, n * sizeof *all);

@@ -66,7 +66,7 @@ bool entity_is_attribute(const struct json *m)
     case 2: return !KEY_IS(m, "id");
     case 4: return !KEY_IS(m, "type");
     case 5: return !KEY_IS(m, "scope");
-    case 9: return !KEY_IS(m, "createdAt");
+    case 9: return !KEY_IS(m, "createdAt") && !KEY_IS(m, "expiresAt");
     case 10: return !KEY_IS(m, "modifiedAt");
     default: return true;
     }
@@ -75,8 +75,9 @@ bool entity_is_attribute(const struct json *m)
 bool instance_is_reserved(const struct json *m)
 {
     return KEY_IS(m, "type") || KEY_IS(m, "unitCode") || KEY_IS(m, "observedAt") || KEY_IS(m, "datasetId") ||
-           KEY_IS(m, "createdAt") || KEY_IS(m, "modifiedAt") || KEY_IS(m, "objectType") ||
-           KEY_IS(m, "valueType") || kind_of_member(m->key, m->key_length) != KIND_NONE;
+           KEY_IS(m, "createdAt") || KEY_IS(m, "modifiedAt") || KEY_IS(m, "expiresAt") ||
+           KEY_IS(m, "objectType") || KEY_IS(m, "valueType") ||
+           kind_of_member(m->key, m->key_length) != KIND_NONE;
 }
 
 const struct json *instance_first(const struct json *attribute)

@@ -25,7 +25,7 @@ enum attribute_kind kind_of_member(const char *name, size_t length);
 const char *kind_type(enum attribute_kind kind);
 const char *kind_member(enum attribute_kind kind);
 
-/* Members of an entity that are not attributes: id, type, scope, createdAt, modifiedAt. */
+/* Members of an entity that are not attributes: id, type, scope, createdAt, modifiedAt, expiresAt. */
 bool entity_is_attribute(const struct json *member);
 /* Members of an instance that are neither sub-attributes: type, the value, unitCode, observedAt, datasetId, …
  */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "context/entity.h"
+#include "context/expiry.h"
 #include "context/indexed.h"
 #include "geo/geo.h"
 
@@ -92,6 +93,12 @@ static bool put(struct entity_cache *c, struct txn *t, struct cached_entity *ent
     if ((entry->changed & STORE_BOX) != 0) {
         index.box = location_box(c->arena, entry->entity);
     }
+    bool transient = expiry_possible(c->text->str, c->text->len);
+    if (transient || entry->transient) {
+        entry->changed |= STORE_EXPIRY;
+        entry->transient = transient;
+        index.expires = expiry_of(entry->entity);
+    }
     return txn_entity_put(t, &entry->eid, entry->id, c->text->str, c->text->len, &index, entry->changed, e) &&
            indexed_update(t, c->arena, entry->stored, entry->entity, entry->eid, e);
 }
@@ -160,6 +167,7 @@ struct cached_entity *entity_cache_find(struct entity_cache *c, struct txn *t, c
     if (view_entity(txn_view(t), c->arena, id, &row)) {
         entry->eid = row.eid;
         entry->size = row.body_length;
+        entry->transient = expiry_possible(row.body, row.body_length);
         entry->entity = json_parse(c->arena, row.body, row.body_length, e);
         if (entry->entity == NULL) {
             return NULL;
@@ -167,7 +175,7 @@ struct cached_entity *entity_cache_find(struct entity_cache *c, struct txn *t, c
         entry->stored = entry->entity;
     }
     g_hash_table_insert(c->by_id, (gpointer)entry->id, entry);
-    return entry;
+    return !entry->transient || expiry_settle(t, entry, e) ? entry : NULL;
 }
 
 void entity_cache_set(struct entity_cache *c, struct cached_entity *entry, struct json *version, int changed)
@@ -204,7 +212,9 @@ struct json *context_get(struct view *v, struct arena *a, const char *id)
 {
     struct store_entity row;
     struct error e = {0};
-    return view_entity(v, a, id, &row) ? json_parse(a, row.body, row.body_length, &e) : NULL;
+    struct json *entity = NULL;
+    return view_entity(v, a, id, &row) && expiry_parse(a, row.body, row.body_length, &entity, &e) ? entity
+                                                                                                  : NULL;
 }
 
 struct json *context_get_txn(struct txn *t, struct arena *a, const char *id)

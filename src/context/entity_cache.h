@@ -18,6 +18,7 @@ struct cached_entity {
     size_t size;         /* bytes of its text, or more */
     int changed;         /* parts that differ from the disk's: STORE_…, ENTITY_SHAPE */
     bool dirty;
+    bool transient; /* something in the version on disk may expire */
     struct cached_entity *next_dirty;
 };
 /* Of the job that runs in t; made at the first call. */

@@ -5,7 +5,7 @@
 /* ---- entities ---- */
 
 struct members {
-    const struct json *id, *type, *scope;
+    const struct json *id, *type, *scope, *expires;
 };
 
 static struct json *take_id(struct ingest *in, const struct json *v)
@@ -99,6 +99,14 @@ static bool take_head(struct ingest *in, struct json *out, const struct members 
         }
         ADD(out, "scope", scopes);
     }
+    if (m->expires != NULL) {
+        struct json *at =
+            ingest_is_deletion(in, m->expires) ? json_null(in->a) : ingest_expiry(in, m->expires);
+        if (at == NULL) {
+            return false;
+        }
+        ADD(out, "expiresAt", at);
+    }
     return true;
 }
 
@@ -110,6 +118,8 @@ static bool is_head(const struct json *m, struct members *head)
         head->type = m;
     } else if (KEY(m, "scope")) {
         head->scope = m;
+    } else if (KEY(m, "expiresAt")) {
+        head->expires = m;
     } else {
         return KEY(m, "@context") || KEY(m, "createdAt") || KEY(m, "modifiedAt") || KEY(m, "deletedAt");
     }
@@ -132,7 +142,7 @@ struct json *ingest_entity(struct arena *a, const struct json *payload, const st
                            int flags, struct error *e)
 {
     struct ingest in = {a, ctx, flags, e};
-    struct members head = {NULL, NULL, NULL};
+    struct members head = {0};
     struct json *out = json_object(a);
     if (payload == NULL || payload->type != JSON_OBJECT) {
         REFUSE(&in, "an entity must be a JSON object", "实体必须是 JSON 对象");
@@ -150,11 +160,6 @@ struct json *ingest_entity(struct arena *a, const struct json *payload, const st
     }
     take_system_times(&in, out, payload);
     for (const struct json *m = payload->first; m != NULL; m = m->next) {
-        if (KEY(m, "expiresAt")) {
-            error_set(e, ERROR_NOT_SUPPORTED, "expiresAt is not supported yet; delete the entity instead",
-                      "暂不支持 expiresAt，请改为删除实体");
-            return NULL;
-        }
         if (!is_head(m, &head) && !ingest_member(&in, out, m, -1)) {
             return NULL;
         }

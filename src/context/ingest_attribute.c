@@ -27,7 +27,7 @@ static bool take_metadata(struct ingest *in, enum attribute_kind kind, const str
 {
     *ours = true;
     *out = NULL;
-    if ((KEY(m, "observedAt") || KEY(m, "unitCode")) && ingest_is_deletion(in, m)) {
+    if ((KEY(m, "observedAt") || KEY(m, "unitCode") || KEY(m, "expiresAt")) && ingest_is_deletion(in, m)) {
         *out =
             (in->flags & INGEST_PARTIAL) != 0 ? json_alias(in->a, m) : NULL; /* else it just is not there */
         return true;
@@ -52,9 +52,8 @@ static bool take_metadata(struct ingest *in, enum attribute_kind kind, const str
         return *out != NULL;
     }
     if (KEY(m, "expiresAt")) {
-        return error_set(in->e, ERROR_NOT_SUPPORTED,
-                         "expiresAt is not supported yet; delete the data instead",
-                         "暂不支持 expiresAt，请改用删除操作");
+        *out = ingest_expiry(in, m);
+        return *out != NULL;
     }
     if ((in->flags & INGEST_SYSTEM) != 0 && (KEY(m, "createdAt") || KEY(m, "modifiedAt"))) {
         *out = ingest_system_time(in, m);
@@ -181,6 +180,11 @@ static bool take_member(struct ingest *in, struct json *out, enum attribute_kind
     if (kind_of_member(m->key, m->key_length) != KIND_NONE) {
         return REFUSE(in, "a %s has no \"%s\"; its value goes into \"%s\"", "%s 没有“%s”，其值应写在“%s”中",
                       kind_type(kind), m->key, kind_member(kind));
+    }
+    if (level > 0 && KEY(m, "expiresAt")) {
+        return error_set(in->e, ERROR_NOT_SUPPORTED,
+                         "expiresAt is for entities and their attributes, not for attributes of attributes",
+                         "expiresAt 只能用于实体及其属性，不能用于属性的子属性");
     }
     if (!take_metadata(in, kind, m, &ours, &kept)) {
         return false;

@@ -59,6 +59,8 @@ bool ingest_check_uri(struct ingest *in, const char *what, const struct json *v)
 struct json *ingest_time(struct ingest *in, const char *what, const struct json *v);
 /* createdAt or modifiedAt as another hub says it, in microseconds; NULL when it is no time. */
 struct json *ingest_system_time(struct ingest *in, const struct json *v);
+/* A time in microseconds, as expiresAt is kept. */
+struct json *ingest_expiry(struct ingest *in, const struct json *v);
 /* A name or an array of names as an array of stored names, each once. */
 struct json *ingest_names(struct ingest *in, const struct json *v, int most);
 /* The value of an attribute of this kind. */

@@ -98,6 +98,13 @@ struct json *ingest_system_time(struct ingest *in, const struct json *v)
                                                                                     : NULL;
 }
 
+struct json *ingest_expiry(struct ingest *in, const struct json *v)
+{
+    instant at;
+    struct json *time = ingest_time(in, "expiresAt", v);
+    return time != NULL && instant_parse(time->string, time->length, NULL, &at) ? json_int(in->a, at) : NULL;
+}
+
 struct json *ingest_names(struct ingest *in, const struct json *v, int most)
 {
     struct json *list = json_array(in->a);

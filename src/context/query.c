@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "context/entity.h"
+#include "context/expiry.h"
 #include "context/ingest.h"
 #include "context/plan.h"
 
@@ -260,10 +261,13 @@ static bool on_row(void *user, const struct store_entity *row)
         return on_match(run, NULL); /* there is more; not read */
     }
     arena_clear(run->arena);
-    const struct json *entity = json_parse(run->arena, row->body, row->body_length, run->e);
-    if (entity == NULL) {
+    struct json *entity;
+    if (!expiry_parse(run->arena, row->body, row->body_length, &entity, run->e)) {
         run->failed = true;
         return false;
+    }
+    if (entity == NULL) {
+        return true; /* it has expired */
     }
     return run->exact || entity_query_matches(run->query, entity, run->view) ? on_match(run, entity) : true;
 }
@@ -314,7 +318,8 @@ bool entity_query_run(const struct entity_query *q, struct view *v, struct query
     arena_auto row = arena_new();
     struct store_query narrowed = {
         .deadline = page->deadline, .estimate = page->estimate, .plan = &page->plan};
-    bool exact = plan_narrow(q, v, a, &narrowed), past_end = false;
+    bool exact = plan_narrow(q, v, a, &narrowed) && !view_expired(v, instant_now(), 1, NULL, NULL);
+    bool past_end = false;
     bool count_apart = exact && page->count; /* the index counts faster than a walk */
     struct query_page walk = *page;
     struct running run = {q, v, &walk, each, user, row, exact, false, e, false};

@@ -202,7 +202,7 @@ static void write_simplified(GString *out, const struct json *instance, const st
 static bool is_bare(const struct json *instance, const struct render *r)
 {
     for (const struct json *m = instance->first; m != NULL; m = m->next) {
-        bool time = is_key(m, "createdAt") || is_key(m, "modifiedAt");
+        bool time = is_key(m, "createdAt") || is_key(m, "modifiedAt") || is_key(m, "expiresAt");
         if (time ? r->sys_attrs : !is_key(m, "type") && kind_of_member(m->key, m->key_length) == KIND_NONE) {
             return false;
         }
@@ -228,7 +228,7 @@ static void write_sub_attribute(GString *out, const struct json *m, const struct
 
 static void write_member(GString *out, const struct json *m, const struct render *r)
 {
-    if (is_key(m, "createdAt") || is_key(m, "modifiedAt")) {
+    if (is_key(m, "createdAt") || is_key(m, "modifiedAt") || is_key(m, "expiresAt")) {
         if (r->sys_attrs) {
             write_key(out, m->key);
             write_time(out, m);
@@ -367,13 +367,13 @@ static void write_type(GString *out, const struct json *entity, const struct ren
 
 static void write_scope_and_times(GString *out, const struct json *entity, const struct render *r)
 {
-    static const char *const times[] = {"createdAt", "modifiedAt"};
+    static const char *const times[] = {"createdAt", "modifiedAt", "expiresAt"};
     const struct json *scope = json_get(entity, "scope");
     if (scope != NULL && render_shows(r, "scope")) {
         write_key(out, "scope");
         write_one_or_more(out, scope);
     }
-    for (int i = 0; r->sys_attrs && i < 2; i++) {
+    for (int i = 0; r->sys_attrs && i < 3; i++) {
         const struct json *time = json_get(entity, times[i]);
         if (time != NULL && render_shows(r, times[i])) {
             write_key(out, times[i]);

@@ -7,6 +7,7 @@
 #include "base/counters.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "context/expiry.h"
 #include "context/notifier.h"
 #include "context/registry.h"
 #include "context/source_identity.h"
@@ -278,6 +279,45 @@ static void close_resting(void)
     }
 }
 
+/* Under the lock: an open space after the one with this key that nobody removes, taken; NULL after the last.
+ */
+static struct space *next_open(const char *after)
+{
+    GHashTableIter i;
+    void *value;
+    struct space *best = NULL;
+    g_hash_table_iter_init(&i, t.spaces);
+    while (g_hash_table_iter_next(&i, NULL, &value)) {
+        struct space *s = value;
+        if (s->state == SPACE_OPEN && strcmp(s->key, after) > 0 &&
+            (best == NULL || strcmp(s->key, best->key) < 0)) {
+            best = s;
+        }
+    }
+    if (best != NULL) {
+        best->users++;
+    }
+    return best;
+}
+
+/* Under the lock, which is released meanwhile: deletes what has expired in all open spaces. */
+static void sweep_all(void)
+{
+    g_autofree char *after = g_strdup("");
+    g_mutex_unlock(&t.lock);
+    expiry_sweep(t.home.store);
+    g_mutex_lock(&t.lock);
+    for (struct space *s; !t.stopping && (s = next_open(after)) != NULL;) {
+        g_free(after);
+        after = g_strdup(s->key);
+        g_mutex_unlock(&t.lock);
+        expiry_sweep(s->store);
+        g_mutex_lock(&t.lock);
+        s->users--;
+        g_cond_broadcast(&t.changed);
+    }
+}
+
 static void *run(void *unused)
 {
     g_mutex_lock(&t.lock);
@@ -288,6 +328,7 @@ static void *run(void *unused)
         t.look = false;
         drop_unused();
         close_resting();
+        sweep_all();
     }
     g_mutex_unlock(&t.lock);
     return NULL;

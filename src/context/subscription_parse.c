@@ -296,7 +296,7 @@ static bool read_format(struct subscription *s, const struct json *n, struct err
 /* attributes keeps id, type and scope too. */
 static const char *const *with_head(struct arena *a, const char *const *names)
 {
-    static const char *const head[] = {"id", "type", "scope", "createdAt", "modifiedAt"};
+    static const char *const head[] = {"id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"};
     size_t n = g_strv_length((char **)names);
     const char **all = arena_array(a, const char *, n + G_N_ELEMENTS(head) + 1);
     memcpy(all, names, n * sizeof *all);

@@ -65,6 +65,22 @@ static void apply_scope(struct writing *w, const struct json *given)
     w->touched = true;
 }
 
+/* A time in microseconds, or null: the entity no longer expires. */
+static void apply_expiry(struct writing *w, const struct json *given)
+{
+    const struct json *old = json_getn(w->next, "expiresAt", 9);
+    if ((old != NULL && (json_equal(old, given) || w->how->mode == CONTEXT_APPEND)) ||
+        (old == NULL && given->type == JSON_NULL)) {
+        return;
+    }
+    if (given->type == JSON_NULL) {
+        json_remove(w->next, "expiresAt");
+    } else {
+        json_set(w->arena, w->next, "expiresAt", json_copy(w->arena, given));
+    }
+    w->touched = true;
+}
+
 /* The start of the new version: a list of its own with the members of the old one. */
 static void start_version(struct writing *w)
 {
@@ -108,6 +124,10 @@ static void drop_the_rest(struct writing *w, const struct json *fragment)
         w->changed |= STORE_SCOPES;
         w->touched = true;
     }
+    if (json_get(old, "expiresAt") != NULL && json_get(fragment, "expiresAt") == NULL) {
+        json_remove(w->next, "expiresAt");
+        w->touched = true;
+    }
     w->cursor = w->next->first;
 }
 
@@ -115,11 +135,15 @@ static bool apply_members(struct writing *w, const struct json *fragment)
 {
     const struct json *types = json_getn(fragment, "type", 4);
     const struct json *scopes = json_getn(fragment, "scope", 5);
+    const struct json *expires = json_getn(fragment, "expiresAt", 9);
     if (types != NULL) {
         apply_types(w, types);
     }
     if (scopes != NULL) {
         apply_scope(w, scopes);
+    }
+    if (expires != NULL) {
+        apply_expiry(w, expires);
     }
     for (const struct json *m = fragment->first; m != NULL; m = m->next) {
         if (entity_is_attribute(m) && !writing_attribute(w, m)) {
@@ -308,8 +332,7 @@ bool context_delete(struct txn *t, const char *id, const char *by, uint64_t *seq
     return entity_delete(t, id, &how, seq, e);
 }
 
-/* A fragment that holds the NGSI-LD Null for one instance. */
-static void add_deletion(struct arena *a, struct json *list, const char *dataset)
+void write_add_deletion(struct arena *a, struct json *list, const char *dataset)
 {
     struct json *instance = json_object(a);
     json_add(instance, "type", json_string(a, "Property"));
@@ -325,7 +348,7 @@ static void add_deletions(struct arena *a, struct json *fragment, const struct j
 {
     struct json *list = json_add(fragment, arena_strdup(a, attribute->key), json_array(a));
     for (const struct json *i = instance_first(attribute); i != NULL; i = instance_next(attribute, i)) {
-        add_deletion(a, list, dataset_of(i));
+        write_add_deletion(a, list, dataset_of(i));
     }
 }
 
@@ -370,7 +393,7 @@ bool attribute_delete(struct txn *t, const char *id, const char *name, const cha
     if (all && old != NULL) {
         add_deletions(a, fragment, old);
     } else {
-        add_deletion(a, json_add(fragment, arena_strdup(a, name), json_array(a)), all ? NULL : dataset);
+        write_add_deletion(a, json_add(fragment, arena_strdup(a, name), json_array(a)), all ? NULL : dataset);
     }
     struct write deletion = *how;
     deletion.mode = CONTEXT_UPDATE;

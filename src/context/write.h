@@ -29,6 +29,9 @@ struct write_result {
 bool entity_write(struct txn *t, struct arena *a, struct json *fragment, const struct write *how,
                   struct write_result *result, struct error *e);
 
+/* Adds to a list of instances one that holds the NGSI-LD Null: it asks for the deletion of the one with this
+ * datasetId (NULL: the default one). */
+void write_add_deletion(struct arena *a, struct json *list, const char *dataset);
 /* Deletes one instance (dataset NULL: the default one) or, with all, every instance of an attribute (5.6.5).
  * ERROR_NOT_FOUND when there is none. */
 bool attribute_delete(struct txn *t, const char *id, const char *name, const char *dataset, bool all,

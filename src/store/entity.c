@@ -59,6 +59,19 @@ static bool put_box(struct view *v, int64_t eid, bool fresh, const double *box, 
     return view_run(v, st, "the map index", e);
 }
 
+static bool put_expiry(struct view *v, int64_t eid, bool fresh, instant at, struct error *e)
+{
+    if (at == 0 && fresh) {
+        return true;
+    }
+    sqlite3_stmt *st = view_statement(v, at != 0 ? EXPIRY_PUT : EXPIRY_CLEAR);
+    sqlite3_bind_int64(st, 1, eid);
+    if (at != 0) {
+        sqlite3_bind_int64(st, 2, at);
+    }
+    return view_run(v, st, "the index of times", e);
+}
+
 static bool put_row(struct view *v, int64_t *eid, const char *id, const char *body, size_t length,
                     struct error *e)
 {
@@ -94,12 +107,14 @@ bool txn_entity_put(struct txn *t, int64_t *eid, const char *id, const char *bod
         !put_names(v, SCOPE_CLEAR, SCOPE_PUT, *eid, fresh, index->scopes, index->scopes_count, e)) {
         return false;
     }
-    return (changed & STORE_BOX) == 0 || put_box(v, *eid, fresh, index->box, e);
+    return ((changed & STORE_BOX) == 0 || put_box(v, *eid, fresh, index->box, e)) &&
+           ((changed & STORE_EXPIRY) == 0 || put_expiry(v, *eid, fresh, index->expires, e));
 }
 
 bool txn_entity_delete(struct txn *t, int64_t eid, struct error *e)
 {
-    static const enum statement statements[] = {ENTITY_DELETE, TYPE_CLEAR, SCOPE_CLEAR, BOX_CLEAR};
+    static const enum statement statements[] = {ENTITY_DELETE, TYPE_CLEAR, SCOPE_CLEAR, BOX_CLEAR,
+                                                EXPIRY_CLEAR};
     struct view *v = txn_view(t);
     for (size_t i = 0; i < G_N_ELEMENTS(statements); i++) {
         sqlite3_stmt *st = view_statement(v, statements[i]);
@@ -109,4 +124,19 @@ bool txn_entity_delete(struct txn *t, int64_t eid, struct error *e)
         }
     }
     return true;
+}
+
+bool view_expired(struct view *v, instant moment, int limit, bool (*each)(void *user, const char *id),
+                  void *user)
+{
+    sqlite3_stmt *st = view_statement(v, EXPIRY_DUE);
+    sqlite3_bind_int64(st, 1, moment);
+    sqlite3_bind_int(st, 2, limit);
+    bool any = false, more = true;
+    while (more && sqlite3_step(st) == SQLITE_ROW) {
+        any = true;
+        more = each == NULL || each(user, (const char *)sqlite3_column_text(st, 0));
+    }
+    sqlite3_reset(st);
+    return any;
 }

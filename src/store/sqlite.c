@@ -41,6 +41,10 @@ static const char *const sql[STATEMENTS] = {
     [VALUE_DELETE] = "DELETE FROM entity_value WHERE number = ?1 AND value = ?2 AND eid = ?3",
     [VALUES_CLEAN] = "DELETE FROM entity_value WHERE (number, value, eid) IN "
                      "(SELECT number, value, eid FROM entity_value WHERE number = ?1 LIMIT ?2)",
+    [EXPIRY_PUT] = "INSERT OR REPLACE INTO entity_expiry(eid, at) VALUES (?1, ?2)",
+    [EXPIRY_CLEAR] = "DELETE FROM entity_expiry WHERE eid = ?1",
+    [EXPIRY_DUE] = "SELECT e.id FROM entity_expiry x JOIN entity e ON e.eid = x.eid WHERE x.at <= ?1 "
+                   "ORDER BY x.at LIMIT ?2",
     [LOG_PUT] = "INSERT INTO log(first, count, body) VALUES (?1, ?2, ?3)",
     [LOG_GET] = "SELECT first, count, body FROM log WHERE first <= ?1 ORDER BY first DESC LIMIT 1",
     [LOG_LAST] = "SELECT first, count, body FROM log ORDER BY first DESC LIMIT 1",

@@ -65,6 +65,9 @@ static const char *const schema[] = {
     " typed AS (SELECT eid, type FROM entity_type UNION ALL SELECT eid, '' FROM entity)"
     " INSERT INTO shape SELECT type, attribute, kind, count(*) FROM every JOIN typed USING (eid)"
     " GROUP BY type, attribute, kind",
+    /* Transient entities. */
+    "CREATE TABLE entity_expiry(eid INTEGER PRIMARY KEY, at INTEGER NOT NULL);"
+    "CREATE INDEX entity_expiry_at ON entity_expiry(at)",
 };
 
 static bool take_lock(struct store *s, struct error *e)

@@ -103,9 +103,10 @@ struct store_index {
     const char *const *scopes;
     int scopes_count;
     const double
-        *box; /* min longitude, min latitude, max longitude, max latitude of "location"; NULL = none */
+        *box;        /* min longitude, min latitude, max longitude, max latitude of "location"; NULL = none */
+    instant expires; /* when the first thing in it expires; 0 = never */
 };
-enum { STORE_TYPES = 1, STORE_SCOPES = 2, STORE_BOX = 4, STORE_INDEX_ALL = 7 };
+enum { STORE_TYPES = 1, STORE_SCOPES = 2, STORE_BOX = 4, STORE_EXPIRY = 8, STORE_INDEX_ALL = 15 };
 
 /* False when there is no such entity. */
 bool view_entity(struct view *v, struct arena *a, const char *id, struct store_entity *out);
@@ -186,6 +187,10 @@ bool view_entity_ids(struct view *v, const struct store_query *q,
                      bool (*each)(void *user, const struct store_entity *row), void *user, struct error *e);
 /* The eid of the newest entity; 0 when there is none. */
 int64_t view_entity_newest(struct view *v);
+/* Calls each for the entities in which something expires at the moment or before it, the earliest first, at
+ * most limit, until it returns false. each may be NULL. Returns whether there are any. */
+bool view_expired(struct view *v, instant moment, int limit, bool (*each)(void *user, const char *id),
+                  void *user);
 /* How many rows, without reading them. */
 int64_t view_entities_count(struct view *v, const struct store_query *q);
 
