@@ -126,6 +126,24 @@ static bool compile_geo(struct entity_query *q, struct arena *a, const struct ld
     return q->geo != NULL;
 }
 
+/* jsonKeys says that names within a value are not to be expanded: they never are, so it changes nothing. */
+static bool compile_q(struct entity_query *q, struct arena *a, const struct ld_context *ctx,
+                      const struct query_text *text, struct error *e)
+{
+    if ((text->expand_values != NULL && query_names(a, ctx, text->expand_values, NULL, e) == NULL) ||
+        (text->json_keys != NULL && query_names(a, ctx, text->json_keys, NULL, e) == NULL)) {
+        return false;
+    }
+    if (text->q != NULL) {
+        g_auto(GStrv) names =
+            text->expand_values != NULL ? g_strsplit(text->expand_values, ",", LIMIT_ATTRIBUTES) : NULL;
+        struct q_options options = {
+            .names = names_of(ctx), .expand_values = (const char *const *)names, .linked = true};
+        q->q = q_compile(text->q, &options, e);
+    }
+    return text->q == NULL || q->q != NULL;
+}
+
 bool entity_query_compile(struct entity_query *q, struct arena *a, const struct ld_context *ctx,
                           const struct query_text *text, struct error *e)
 {
@@ -133,12 +151,8 @@ bool entity_query_compile(struct entity_query *q, struct arena *a, const struct 
         !entity_query_add_selector(q, a, ctx, text->id, text->id_pattern, text->type, e)) {
         return false;
     }
-    if (text->q != NULL) {
-        struct q_options options = {.names = names_of(ctx), .linked = true};
-        q->q = q_compile(text->q, &options, e);
-        if (q->q == NULL) {
-            return false;
-        }
+    if (!compile_q(q, a, ctx, text, e)) {
+        return false;
     }
     if (text->scope != NULL && (q->scope = scope_query_compile(text->scope, e)) == NULL) {
         return false;

@@ -42,7 +42,8 @@ struct query_text {
     const char *q, *scope;
     const char *georel, *geometry, *geo_property;
     const struct json *coordinates;
-    const char *attrs; /* comma-separated */
+    const char *attrs;                     /* comma-separated */
+    const char *expand_values, *json_keys; /* comma-separated; about q */
 };
 /* Appends a selector of id, id_pattern and type. */
 bool entity_query_add_selector(struct entity_query *q, struct arena *a, const struct ld_context *ctx,

@@ -13,12 +13,41 @@
 #include "context/order.h"
 #include "context/plan.h"
 
-const char *const entity_query_parameters[] = {
-    "id",          "idPattern", "type",        "q",       "georel",    "geometry",      "coordinates",
-    "geoproperty", "scopeQ",    "datasetId",   "attrs",   "pick",      "omit",          "limit",
-    "offset",      "count",     "options",     "format",  "lang",      "local",         "geometryProperty",
-    "join",        "joinLevel", "containedBy", "orderBy", "orderFrom", "orderGeometry", "collation",
-    "csf",         "splitEntities", "entityMap", "entityMapLifetime", NULL};
+const char *const entity_query_parameters[] = {"id",
+                                               "idPattern",
+                                               "type",
+                                               "q",
+                                               "georel",
+                                               "geometry",
+                                               "coordinates",
+                                               "geoproperty",
+                                               "scopeQ",
+                                               "datasetId",
+                                               "attrs",
+                                               "pick",
+                                               "omit",
+                                               "limit",
+                                               "offset",
+                                               "count",
+                                               "options",
+                                               "format",
+                                               "lang",
+                                               "local",
+                                               "geometryProperty",
+                                               "join",
+                                               "joinLevel",
+                                               "containedBy",
+                                               "orderBy",
+                                               "orderFrom",
+                                               "orderGeometry",
+                                               "collation",
+                                               "csf",
+                                               "splitEntities",
+                                               "entityMap",
+                                               "entityMapLifetime",
+                                               "expandValues",
+                                               "jsonKeys",
+                                               NULL};
 
 /* ---- pages ---- */
 
@@ -236,7 +265,9 @@ bool query_read_text(struct call *c, struct query_text *text, bool *local, struc
                                 .georel = request_query(r, "georel"),
                                 .geometry = request_query(r, "geometry"),
                                 .geo_property = request_query(r, "geoproperty"),
-                                .attrs = request_query(r, "attrs")};
+                                .attrs = request_query(r, "attrs"),
+                                .expand_values = request_query(r, "expandValues"),
+                                .json_keys = request_query(r, "jsonKeys")};
     return call_flag(c, "local", local, e) &&
            (coordinates == NULL ||
             (text->coordinates = query_coordinates(c->arena, "coordinates", coordinates, e)) != NULL);
@@ -354,8 +385,10 @@ bool query_read_body_text(struct entity_query *q, struct arena *a, const struct 
     *text = (struct query_text){0};
     return read_selectors(q, a, ctx, json_get(body, "entities"), e) &&
            text_member(a, body, "q", &text->q, e) && text_member(a, body, "scopeQ", &text->scope, e) &&
-           text_member(a, body, "attrs", &text->attrs, e) && read_geo(a, json_get(body, "geoQ"), text, e) &&
-           entity_query_compile(q, a, ctx, text, e);
+           text_member(a, body, "attrs", &text->attrs, e) &&
+           text_member(a, body, "expandValues", &text->expand_values, e) &&
+           text_member(a, body, "jsonKeys", &text->json_keys, e) &&
+           read_geo(a, json_get(body, "geoQ"), text, e) && entity_query_compile(q, a, ctx, text, e);
 }
 
 bool query_read_body(struct entity_query *q, struct arena *a, const struct ld_context *ctx,
@@ -400,9 +433,10 @@ bool query_check_members(const struct json *body, const char *const *known, stru
 
 static bool check_members(const struct json *body, struct error *e)
 {
-    static const char *const known[] = {
-        "type", "entities", "q",         "geoQ",        "scopeQ",    "attrs",    "pick",     "omit",
-        "lang", "join",     "joinLevel", "containedBy", "datasetId", "ordering", "@context", NULL};
+    static const char *const known[] = {"type",      "entities",    "q",         "geoQ",         "scopeQ",
+                                        "attrs",     "pick",        "omit",      "lang",         "join",
+                                        "joinLevel", "containedBy", "datasetId", "expandValues", "jsonKeys",
+                                        "ordering",  "@context",    NULL};
     return query_check_members(body, known, e);
 }
 

@@ -205,6 +205,26 @@ static bool is_order(enum q_operator op)
     return op != Q_EXISTS && op != Q_EQUAL && op != Q_UNEQUAL;
 }
 
+static bool is_one_of(const struct json *name, const struct q_term *t)
+{
+    for (int i = 0; i < t->values_count; i++) {
+        if (t->values[i].name != NULL && json_streq(name, t->values[i].name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A VocabProperty holds names: what is no IRI, and was not expanded to one, is none of them. */
+static bool vocab_matches(const struct json *vocab, const struct q_term *t)
+{
+    bool found = is_one_of(vocab, t);
+    for (const struct json *c = json_is(vocab, JSON_ARRAY) ? vocab->first : NULL; c != NULL; c = c->next) {
+        found = found || is_one_of(c, t);
+    }
+    return found == (t->op == Q_EQUAL);
+}
+
 static bool instance_matches(const struct json *instance, const struct q_term *t)
 {
     const struct json *map = json_get(instance, "languageMap");
@@ -216,6 +236,10 @@ static bool instance_matches(const struct json *instance, const struct q_term *t
         return false;
     }
     const struct json *value = carried(instance);
+    if (t->members_count == 0 && (t->op == Q_EQUAL || t->op == Q_UNEQUAL) &&
+        g_str_equal(type, "VocabProperty")) {
+        return vocab_matches(value, t);
+    }
     for (int i = 0; i < t->members_count; i++) {
         value = json_get(value, t->members[i]);
     }

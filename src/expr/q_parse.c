@@ -302,8 +302,9 @@ static bool parse_value(struct parser *ps, struct q_value *v, bool is_name)
     if (!count_node(ps) || !(*ps->p == '"' ? parse_quoted(ps, v) : parse_word(ps, v, is_name))) {
         return false;
     }
-    if (is_name && v->kind == Q_TEXT) {
-        v->text = expand(ps, v->text);
+    if (v->kind == Q_TEXT && (is_name || is_uri(v->text))) {
+        v->name = expand(ps, v->text);
+        v->text = is_name ? v->name : v->text;
     }
     return true;
 }
@@ -458,11 +459,13 @@ static enum q_operator take_operator(struct parser *ps)
     return Q_EXISTS;
 }
 
-static bool values_are_names(const struct parser *ps, const char *attribute, size_t length)
+/* Is the target of the path among the attributes whose values are names? */
+static bool values_are_names(struct parser *ps, const struct q_term *term)
 {
     const char *const *names = ps->options != NULL ? ps->options->expand_values : NULL;
     for (; names != NULL && *names != NULL; names++) {
-        if (strlen(*names) == length && memcmp(*names, attribute, length) == 0) {
+        const char *stored = expand(ps, *names);
+        if (strcmp(stored, term->path[0]) == 0 || strcmp(stored, term->path[term->path_count - 1]) == 0) {
             return true;
         }
     }
@@ -474,11 +477,10 @@ static bool parse_term(struct parser *ps, struct q_node *node)
     struct q_term *term = arena_new0(ps->a, struct q_term);
     node->term = term;
     skip_space(ps);
-    const char *from = ps->p;
     if (!count_node(ps) || !parse_attribute(ps, term)) {
         return false;
     }
-    bool is_name = values_are_names(ps, from, (size_t)(ps->p - from));
+    bool is_name = values_are_names(ps, term);
     term->op = take_operator(ps);
     switch (term->op) {
     case Q_EXISTS: return true;

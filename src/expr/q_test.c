@@ -28,6 +28,7 @@ static const char entity_text[] =
     "\"stops\":{\"type\":\"ListRelationship\",\"objectList\":[{\"object\":\"urn:s:1\"},{\"object\":\"urn:s:"
     "2\"}]},"
     "\"gender\":{\"type\":\"VocabProperty\",\"vocab\":\"x:Male\"},"
+    "\"words\":{\"type\":\"VocabProperty\",\"vocab\":[\"urn:w:1\",\"urn:w:2\"]},"
     "\"name\":{\"type\":\"LanguageProperty\",\"languageMap\":{\"zh\":\"红岩村\",\"en\":[\"Red\",\"Rock\"]}},"
     "\"ticket\":{\"type\":\"JsonProperty\",\"json\":{\"value\":\"Overstay\"}},"
     "\"temp\":[{\"type\":\"Property\",\"value\":10},{\"type\":\"Property\",\"value\":20,\"datasetId\":\"urn:"
@@ -128,6 +129,11 @@ static void these_match(void)
         "gender==Male",
         "gender==\"Male\"",
         "gender!=Female",
+        "gender==x:Male",
+        "gender==\"x:Male\",\"x:Female\"",
+        "words==urn:w:2",
+        "words!=urn:w:3",
+        "words!=\"urn\"",
         "name==\"红岩村\"",
         "name[zh]==\"红岩村\"",
         "name[ZH]==\"红岩村\"",
@@ -196,6 +202,10 @@ static void these_do_not_match(void)
         "isParked~=urn",
         "isParked==\"urn:ngsi-ld:Place:2\"",
         "drivers!=\"urn:p:2\"",
+        "words==\"urn\"",
+        "words!=urn:w:1",
+        "words==urn:w:0..urn:w:3",
+        "gender==x:Female",
         "name[en]==\"红岩村\"",
         "name[fr]",
         "name!=\"Red\"",

@@ -25,6 +25,7 @@ struct q_value {
     bool boolean;
     double number;
     const char *text; /* of TEXT and DATE */
+    const char *name; /* of a TEXT that is an IRI or a name to expand: as stored; else NULL */
     int64_t at;       /* DATE_TIME: instant; TIME: microseconds of the day */
 };
 
