@@ -128,6 +128,11 @@ const char *call_attribute(struct call *c, struct error *e)
 
 /* ---- media types ---- */
 
+static const char *const media_types[] = {[MEDIA_JSON] = "application/json",
+                                          [MEDIA_LD_JSON] = "application/ld+json",
+                                          [MEDIA_GEO_JSON] = "application/geo+json",
+                                          [MEDIA_CSV] = "text/csv"};
+
 /* The weight that an Accept header gives a media type; -1 when it is not in it. */
 static double accept_weight(const char *accept, const char *type)
 {
@@ -160,10 +165,10 @@ static bool choose_media(struct call *c, const struct operation *o, struct error
     const struct {
         const char *type;
         bool offered;
-    } media[] = {[MEDIA_JSON] = {"application/json", true},
-                 [MEDIA_LD_JSON] = {"application/ld+json", true},
-                 [MEDIA_GEO_JSON] = {"application/geo+json", o->geojson},
-                 [MEDIA_CSV] = {"text/csv", o->csv}};
+    } media[] = {[MEDIA_JSON] = {media_types[MEDIA_JSON], true},
+                 [MEDIA_LD_JSON] = {media_types[MEDIA_LD_JSON], true},
+                 [MEDIA_GEO_JSON] = {media_types[MEDIA_GEO_JSON], o->geojson},
+                 [MEDIA_CSV] = {media_types[MEDIA_CSV], o->csv}};
     const char *accept = request_header(c->request, "Accept");
     double best = 0;
     c->accept = MEDIA_JSON;
@@ -201,6 +206,11 @@ bool call_is_ld(struct call *c)
 
 static bool check_content_type(struct call *c, struct error *e)
 {
+    if (request_header(c->request, "Content-Length") == NULL &&
+        request_header(c->request, "Transfer-Encoding") == NULL) {
+        return error_set(e, ERROR_LENGTH_REQUIRED, "A body with a Content-Length is needed",
+                         "需要带 Content-Length 的正文");
+    }
     bool patch = strcmp(request_method(c->request), "PATCH") == 0;
     return content_is(c, "application/json") || call_is_ld(c) ||
            (patch && content_is(c, "application/merge-patch+json")) ||
@@ -450,6 +460,9 @@ bool call_render(struct call *c, struct render *out, struct error *e)
     if (geometry != NULL && (out->geometry_property = ingest_name(c->arena, c->ctx, geometry, e)) == NULL) {
         return false;
     }
+    if (out->lang != NULL && !render_language_check(out->lang, e)) {
+        return false;
+    }
     return call_omission(c, omit, out, e) && call_datasets(c, request_query(r, "datasetId"), out, e) &&
            call_projection(c, request_query(r, "pick"), request_query(r, "attrs"), out, e);
 }
@@ -460,9 +473,13 @@ static const char *context_link(struct call *c)
     return arena_printf(c->arena, "<%s>; rel=\"" CONTEXT_RELATION "\"; type=\"application/ld+json\"", url);
 }
 
+const char *call_media_type(const struct call *c)
+{
+    return media_types[c->accept];
+}
+
 void call_reply(struct call *c, int status, GString *text, const char *links)
 {
-    static const char *const types[] = {"application/json", "application/ld+json", "application/geo+json"};
     const char *context = call_context_member(c) == NULL ? context_link(c) : NULL;
     if (context != NULL && links != NULL) {
         context = arena_printf(c->arena, "%s, %s", context, links);
@@ -470,7 +487,7 @@ void call_reply(struct call *c, int status, GString *text, const char *links)
     if (context != NULL || links != NULL) {
         reply_header(c->request, "Link", context != NULL ? context : links);
     }
-    reply_string(c->request, status, types[c->accept], text);
+    reply_string(c->request, status, call_media_type(c), text);
 }
 
 /* ---- writes ---- */

@@ -83,6 +83,8 @@ bool call_datasets(struct call *c, const char *text, struct render *out, struct 
 const char *call_preference(struct call *c, const char *name);
 /* The "@context" to write for media types that carry it; NULL when the Link header does. */
 const struct json *call_context_member(struct call *c);
+/* The media type of the answer: "application/json", … */
+const char *call_media_type(const struct call *c);
 /* Replies text in the media type asked for, with the Link to the @context. links are further Link values, or
  * NULL. */
 void call_reply(struct call *c, int status, GString *text, const char *links);

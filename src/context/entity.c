@@ -76,8 +76,8 @@ bool instance_is_reserved(const struct json *m)
 {
     return KEY_IS(m, "type") || KEY_IS(m, "unitCode") || KEY_IS(m, "observedAt") || KEY_IS(m, "datasetId") ||
            KEY_IS(m, "createdAt") || KEY_IS(m, "modifiedAt") || KEY_IS(m, "expiresAt") ||
-           KEY_IS(m, "objectType") || KEY_IS(m, "valueType") ||
-           kind_of_member(m->key, m->key_length) != KIND_NONE;
+           KEY_IS(m, "objectType") || KEY_IS(m, "valueType") || KEY_IS(m, "entityIdSealed") ||
+           KEY_IS(m, "entityTypeSealed") || kind_of_member(m->key, m->key_length) != KIND_NONE;
 }
 
 const struct json *instance_first(const struct json *attribute)

@@ -20,6 +20,16 @@ static struct json *take_unit_code(struct ingest *in, enum attribute_kind kind, 
     return json_alias(in->a, m);
 }
 
+/* Members that are only ever read (tables 5.2.5-2 and 5.2.6-2 and their like): they are ignored. */
+static bool is_output_only(enum attribute_kind kind, const struct json *m)
+{
+    bool relationship = kind == KIND_RELATIONSHIP || kind == KIND_LIST_RELATIONSHIP;
+    return KEY(m, "createdAt") || KEY(m, "modifiedAt") || KEY(m, "deletedAt") || KEY(m, "instanceId") ||
+           KEY(m, "previousValue") || KEY(m, "previousObject") || KEY(m, "previousLanguageMap") ||
+           KEY(m, "previousVocab") || KEY(m, "previousJson") || KEY(m, "previousValueList") ||
+           KEY(m, "previousObjectList") || (relationship && (KEY(m, "entity") || KEY(m, "entityList")));
+}
+
 /* unitCode, observedAt, … ; *ours tells whether m was one of them, *out is the node to keep (NULL: m is left
  * out). */
 static bool take_metadata(struct ingest *in, enum attribute_kind kind, const struct json *m, bool *ours,
@@ -59,8 +69,16 @@ static bool take_metadata(struct ingest *in, enum attribute_kind kind, const str
         *out = ingest_system_time(in, m);
         return true;
     }
-    if (KEY(m, "createdAt") || KEY(m, "modifiedAt") || KEY(m, "deletedAt") || KEY(m, "instanceId")) {
+    if (is_output_only(kind, m)) {
         return true; /* the hub's own; a client may send back what it has read */
+    }
+    if (KEY(m, "entityIdSealed")) { /* of an ngsildproof (C.11); neither is reified */
+        *out = ingest_check_uri(in, "entityIdSealed", m) ? json_alias(in->a, m) : NULL;
+        return *out != NULL;
+    }
+    if (KEY(m, "entityTypeSealed")) {
+        *out = ingest_names(in, m, LIMIT_TYPES);
+        return *out != NULL;
     }
     *ours = false;
     return true;

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "context/answer.h"
 #include "context/distributed.h"
+#include "context/entity.h"
 #include "context/ingest.h"
 #include "context/order.h"
 #include "context/plan.h"
@@ -92,7 +93,8 @@ static void add_link(struct call *c, GString *links, const char *relation, int64
     struct link l = {links, offset, true};
     g_string_append_printf(links, "%s<%s", links->len > 0 ? ", " : "", request_path(c->request));
     request_each_query(c->request, add_parameter, &l);
-    g_string_append_printf(links, "%coffset=%" PRId64 ">; rel=\"%s\"", l.first ? '?' : '&', offset, relation);
+    g_string_append_printf(links, "%coffset=%" PRId64 ">; rel=\"%s\"; type=\"%s\"", l.first ? '?' : '&',
+                           offset, relation, call_media_type(c));
 }
 
 const char *query_page_links(struct call *c, const struct query_page *page)
@@ -268,9 +270,46 @@ bool query_read_text(struct call *c, struct query_text *text, bool *local, struc
                                 .attrs = request_query(r, "attrs"),
                                 .expand_values = request_query(r, "expandValues"),
                                 .json_keys = request_query(r, "jsonKeys")};
+    bool everything = g_strcmp0(text->type, "*") == 0;
+    if (everything && g_strcmp0(request_query(r, "local"), "false") == 0) {
+        return error_set(e, ERROR_BAD_REQUEST_DATA,
+                         "type=* is about local entities only: leave local=false out",
+                         "type=* 只针对本地实体：请去掉 local=false");
+    }
     return call_flag(c, "local", local, e) &&
            (coordinates == NULL ||
             (text->coordinates = query_coordinates(c->arena, "coordinates", coordinates, e)) != NULL);
+}
+
+static bool is_data(const char *name)
+{
+    const struct json member = {.key = name, .key_length = (uint32_t)strlen(name)};
+    return entity_is_attribute(&member);
+}
+
+/* Does q or attrs name an attribute other than the hub's own? */
+static bool names_data(const struct entity_query *q)
+{
+    for (int i = 0; i < q->attrs_count; i++) {
+        if (is_data(q->attrs[i])) {
+            return true;
+        }
+    }
+    for (const char *const *name = q->q != NULL ? q_attributes(q->q) : NULL; name != NULL && *name != NULL;
+         name++) {
+        if (is_data(*name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool too_wide(struct error *e)
+{
+    return error_set(
+        e, ERROR_BAD_REQUEST_DATA,
+        "Say what to look for: at least one of type, attrs, q, georel, scopeQ, id, or local=true for all",
+        "请说明查询条件：至少给出 type、attrs、q、georel、scopeQ、id 之一，或用 local=true 查询全部");
 }
 
 static bool query_by_parameters(struct call *c, bool map_only, struct error *e)
@@ -282,14 +321,10 @@ static bool query_by_parameters(struct call *c, bool map_only, struct error *e)
         !answer_join_parameters(c, &q.join, e)) {
         return false;
     }
-    if (!local && q.text.id == NULL && q.text.type == NULL && q.text.q == NULL && q.text.scope == NULL &&
-        q.text.georel == NULL && q.text.attrs == NULL) {
-        return error_set(
-            e, ERROR_BAD_REQUEST_DATA,
-            "Say what to look for: at least one of type, attrs, q, georel, scopeQ, id, or local=true for all",
-            "请说明查询条件：至少给出 type、attrs、q、georel、scopeQ、id 之一，或用 local=true 查询全部");
-    }
-    return entity_query_compile(&q.query, c->arena, c->ctx, &q.text, e) && answer_query(c, &q, e);
+    bool narrow =
+        local || q.text.id != NULL || q.text.type != NULL || q.text.georel != NULL || q.text.scope != NULL;
+    return entity_query_compile(&q.query, c->arena, c->ctx, &q.text, e) &&
+           (narrow || names_data(&q.query) || too_wide(e)) && answer_query(c, &q, e);
 }
 
 bool query_entities(struct call *c, struct error *e)
@@ -400,15 +435,16 @@ bool query_read_body(struct entity_query *q, struct arena *a, const struct ld_co
 
 bool query_read_projection(struct call *c, const struct json *body, struct render *render, struct error *e)
 {
-    const char *pick, *omit, *attrs, *datasets;
+    const char *pick, *omit, *attrs, *datasets, *lang;
     struct arena *a = c->arena;
     if (!text_member(a, body, "pick", &pick, e) || !text_member(a, body, "omit", &omit, e) ||
         !text_member(a, body, "attrs", &attrs, e)) {
         return false;
     }
-    if (json_get_string(body, "lang") != NULL) {
-        render->lang = json_get_string(body, "lang");
+    if (!text_member(a, body, "lang", &lang, e) || (lang != NULL && !render_language_check(lang, e))) {
+        return false;
     }
+    render->lang = lang != NULL ? lang : render->lang;
     if (!call_omission(c, omit, render, e) || !text_member(a, body, "datasetId", &datasets, e) ||
         !call_datasets(c, datasets, render, e)) {
         return false;
@@ -495,13 +531,8 @@ static bool query_with_body(struct call *c, bool map_only, struct error *e)
         !body_order(c, json_get(body, "ordering"), local, &q.order, e) || !body_join(c, body, &q.join, e)) {
         return false;
     }
-    if (q.query.selectors_count == 0 && q.query.q == NULL && q.query.geo == NULL && q.query.scope == NULL &&
-        q.query.attrs == NULL && !local) {
-        return error_set(e, ERROR_BAD_REQUEST_DATA,
-                         "Say what to look for: at least one of entities, attrs, q, geoQ, scopeQ",
-                         "请说明查询条件：至少给出 entities、attrs、q、geoQ、scopeQ 之一");
-    }
-    return answer_query(c, &q, e);
+    bool narrow = local || q.query.selectors_count > 0 || q.query.geo != NULL || q.query.scope != NULL;
+    return (narrow || names_data(&q.query) || too_wide(e)) && answer_query(c, &q, e);
 }
 
 bool query_by_body(struct call *c, struct error *e)

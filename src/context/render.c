@@ -78,58 +78,6 @@ static void write_one_or_more(GString *out, const struct json *array)
     json_write(out, array->type == JSON_ARRAY && array->length == 1 ? array->first : array);
 }
 
-/* ---- languages (4.15) ---- */
-
-/* Does the tag fall under the range ("zh" takes "zh-Hans")? */
-static bool in_range(const char *tag, const char *range)
-{
-    size_t n = strlen(range);
-    return g_ascii_strncasecmp(tag, range, n) == 0 && (tag[n] == '\0' || tag[n] == '-');
-}
-
-static const struct json *text_for_range(const struct json *map, const char *range)
-{
-    for (const struct json *m = map->first; m != NULL; m = m->next) {
-        if (in_range(m->key, range)) {
-            return m;
-        }
-    }
-    const char *dash = strrchr(range, '-'); /* "zh-CN" is content with "zh" */
-    if (dash == NULL) {
-        return NULL;
-    }
-    g_autofree char *shorter = g_strndup(range, (gsize)(dash - range));
-    return text_for_range(map, shorter);
-}
-
-const struct json *render_language(const struct json *map, const char *lang, const char **language)
-{
-    g_auto(GStrv) ranges = g_strsplit(lang, ",", 20);
-    const struct json *best = NULL;
-    double best_weight = 0;
-    for (char **range = ranges; *range != NULL; range++) {
-        char *weight_text = strstr(*range, ";q=");
-        double weight = weight_text != NULL ? g_ascii_strtod(weight_text + 3, NULL) : 1;
-        if (weight_text != NULL) {
-            *weight_text = '\0';
-        }
-        const char *name = g_strstrip(*range);
-        const struct json *m = strcmp(name, "*") == 0 ? json_first(map) : text_for_range(map, name);
-        if (m != NULL && weight > best_weight) {
-            best = m;
-            best_weight = weight;
-        }
-    }
-    if (best == NULL) {
-        best = json_get(map, "@none");
-    }
-    if (best == NULL) {
-        best = json_first(map);
-    }
-    *language = best != NULL ? best->key : NULL;
-    return best;
-}
-
 /* ---- values ---- */
 
 static void write_object_list(GString *out, const struct json *list, const struct render *r)
@@ -233,11 +181,11 @@ static void write_member(GString *out, const struct json *m, const struct render
             write_key(out, m->key);
             write_time(out, m);
         }
-    } else if (is_key(m, "objectType") || is_key(m, "valueType")) {
+    } else if (is_key(m, "objectType") || is_key(m, "valueType") || is_key(m, "entityTypeSealed")) {
         write_key(out, m->key);
         write_names(out, m, r);
     } else if (is_key(m, "unitCode") || is_key(m, "observedAt") || is_key(m, "datasetId") ||
-               is_key(m, "instanceId") || is_key(m, "deletedAt")) {
+               is_key(m, "entityIdSealed") || is_key(m, "instanceId") || is_key(m, "deletedAt")) {
         write_key(out, m->key);
         json_write(out, m);
     } else if (r->relationship != NULL && is_linked(m)) {
@@ -459,12 +407,15 @@ void render_entity(GString *out, const struct json *entity, const struct render 
     g_string_append_c(out, '}');
 }
 
-/* The geometry of a Feature: the GeoProperty asked for, its default instance, or null. */
+/* The geometry of a Feature (4.5.16.1): the GeoProperty asked for, its default instance or the one whose
+ * datasetId is asked for, or null. */
 static void write_geometry(GString *out, const struct json *entity, const struct render *r)
 {
     const struct json *attr =
         json_get(entity, r->geometry_property != NULL ? r->geometry_property : "location");
+    attr = attr != NULL ? render_selected(attr, r) : NULL;
     const struct json *instance = attr != NULL ? instance_find(attr, NULL) : NULL;
+    instance = instance == NULL && attr != NULL && r->datasets != NULL ? instance_first(attr) : instance;
     write_key(out, "geometry");
     if (instance != NULL && instance_kind(instance) == KIND_GEO) {
         json_write(out, instance_value(instance));

@@ -46,6 +46,8 @@ void render_attribute(GString *out, const struct json *attribute, const struct r
 void render_instance(GString *out, const struct json *instance, const struct render *r);
 /* A stored name as a JSON string, compacted. */
 void render_name(GString *out, const char *stored, const struct render *r);
+/* Is lang a list of languages (4.15)? */
+bool render_language_check(const char *lang, struct error *e);
 /* The text that the client's languages choose from a languageMap; *language is set to its tag. NULL when it
  * is empty. */
 const struct json *render_language(const struct json *language_map, const char *lang, const char **language);

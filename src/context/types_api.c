@@ -141,8 +141,9 @@ static void answer(struct call *c, struct json *body)
 {
     GString *out = g_string_sized_new(512);
     const struct json *context = call_context_member(c);
-    if (context != NULL && body->type == JSON_OBJECT) {
-        json_add(body, "@context", json_copy(c->arena, context));
+    struct json *one = body->type == JSON_ARRAY ? body->first : body;
+    for (; one != NULL && context != NULL; one = body->type == JSON_ARRAY ? one->next : NULL) {
+        json_add(one, "@context", json_copy(c->arena, context));
     }
     json_write(out, body);
     call_reply(c, 200, out, NULL);

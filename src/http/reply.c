@@ -133,6 +133,13 @@ void reply_empty(struct request *r, int status)
     reply_response(r, status, NULL, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
 }
 
+/* ETSI GS CIM 009 V1.9.1, 5.5.3 and 6.3.3: its clients know application/json only. */
+static const char *problem_type(const struct request *r)
+{
+    bool ngsi = r->path != NULL && g_str_has_prefix(r->path, "/ngsi-ld/");
+    return ngsi ? "application/json" : "application/problem+json";
+}
+
 void reply_error(struct request *r, const struct error *e)
 {
     bool chinese = request_chinese(r);
@@ -155,7 +162,7 @@ void reply_error(struct request *r, const struct error *e)
     if (e->code == ERROR_INTERNAL) {
         log_failure("http", r->path, e);
     }
-    reply_string(r, error_status(e->code), "application/problem+json", text);
+    reply_string(r, error_status(e->code), problem_type(r), text);
 }
 
 static void add_common_headers(struct request *r, struct MHD_Response *response)
