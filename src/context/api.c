@@ -498,8 +498,7 @@ static bool apply_job(struct store_job *job, struct txn *t, struct error *e)
     return w->apply(w, t, e);
 }
 
-/* Frees what a call holds that is not submitted after all. */
-static void write_call_clear(struct write_call *w)
+void write_call_clear(struct write_call *w)
 {
     if (w->clear != NULL) {
         w->clear(w);

@@ -111,6 +111,7 @@ struct write_call {
     struct write_result result;
     const char *attribute, *dataset; /* for deleting */
     bool all;
+    void *spread; /* of a write that context sources take part in (distributed_write.c) */
 };
 /* A write in the request's arena, with `by` and the parameter `type` filled in. NULL with e set. */
 struct write_call *write_call_new(struct call *c, enum context_mode mode, int flags, struct error *e);
@@ -120,6 +121,8 @@ bool write_call_init(struct write_call *w, struct call *c, enum context_mode mod
 /* Suspends the request and submits. When the store takes no more now, the request is answered so. Afterwards
  * the call and the request belong to the writer's thread. */
 void write_call_submit(struct write_call *w);
+/* Frees what a call holds that is not submitted after all. */
+void write_call_clear(struct write_call *w);
 void reply_no_content(struct write_call *w);
 /* Who asks, for `by` of records; in the arena. */
 const char *call_user(struct call *c);

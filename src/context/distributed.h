@@ -32,3 +32,13 @@ struct distributed_query {
     bool map_only; /* answers with an entity map (5.14.4) instead of entities */
 };
 bool distributed_query(struct call *c, const struct distributed_query *q, struct error *e);
+
+/* ---- writing (distributed_write.c, distributed_batch.c) ---- */
+
+/* A write to one entity: w has its id or its fragment, its attribute, its reply. Takes w over, also when it
+ * returns false with e set. */
+bool distributed_write(struct call *c, struct write_call *w, enum registration_operation operation,
+                       struct error *e);
+/* A BatchEntityError (5.2.17); r may be NULL. */
+struct json *distributed_batch_error(struct call *c, const char *entity, const struct error *e,
+                                     const struct registration *r);

@@ -26,8 +26,19 @@ static void reply_created(struct write_call *w)
     reply_empty(w->request, 201);
 }
 
-static bool submit_fragment(struct call *c, const char *id, struct json *fragment, enum context_mode mode,
-                            int flags, void (*reply)(struct write_call *w), struct error *e)
+static bool submit(struct call *c, struct write_call *w, enum registration_operation operation,
+                   struct error *e)
+{
+    if (!distributed_is_local(c)) {
+        return distributed_write(c, w, operation, e);
+    }
+    write_call_submit(w);
+    return true;
+}
+
+static bool submit_fragment(struct call *c, enum registration_operation operation, const char *id,
+                            struct json *fragment, enum context_mode mode, int flags,
+                            void (*reply)(struct write_call *w), struct error *e)
 {
     struct write_call *w = write_call_new(c, mode, flags | CONTEXT_LASTING, e);
     if (w == NULL) {
@@ -37,8 +48,7 @@ static bool submit_fragment(struct call *c, const char *id, struct json *fragmen
     w->fragment = fragment;
     w->apply = apply_write;
     w->reply = reply;
-    write_call_submit(w);
-    return true;
+    return submit(c, w, operation, e);
 }
 
 static bool create_entity(struct call *c, struct error *e)
@@ -46,8 +56,8 @@ static bool create_entity(struct call *c, struct error *e)
     const struct json *body = call_body(c, e);
     struct json *entity =
         body != NULL ? ingest_entity(c->arena, body, c->ctx, INGEST_ID | INGEST_TYPE, e) : NULL;
-    return entity != NULL &&
-           submit_fragment(c, json_get_string(entity, "id"), entity, CONTEXT_CREATE, 0, reply_created, e);
+    return entity != NULL && submit_fragment(c, OP_CREATE_ENTITY, json_get_string(entity, "id"), entity,
+                                             CONTEXT_CREATE, 0, reply_created, e);
 }
 
 /* The body as a fragment for the entity of the path; an id in the body must be the same one. */
@@ -74,15 +84,15 @@ static struct json *fragment_for_path(struct call *c, int flags, struct error *e
 static bool merge_entity(struct call *c, struct error *e)
 {
     struct json *fragment = fragment_for_path(c, INGEST_NULLS | INGEST_PARTIAL, e);
-    return fragment != NULL &&
-           submit_fragment(c, NULL, fragment, CONTEXT_MERGE, CONTEXT_MUST_EXIST, reply_no_content, e);
+    return fragment != NULL && submit_fragment(c, OP_MERGE_ENTITY, NULL, fragment, CONTEXT_MERGE,
+                                               CONTEXT_MUST_EXIST, reply_no_content, e);
 }
 
 static bool replace_entity(struct call *c, struct error *e)
 {
     struct json *fragment = fragment_for_path(c, 0, e);
-    return fragment != NULL &&
-           submit_fragment(c, NULL, fragment, CONTEXT_REPLACE, CONTEXT_MUST_EXIST, reply_no_content, e);
+    return fragment != NULL && submit_fragment(c, OP_REPLACE_ENTITY, NULL, fragment, CONTEXT_REPLACE,
+                                               CONTEXT_MUST_EXIST, reply_no_content, e);
 }
 
 static bool apply_delete(struct write_call *w, struct txn *t, struct error *e)
@@ -99,8 +109,7 @@ static bool delete_entity(struct call *c, struct error *e)
     }
     w->id = id;
     w->apply = apply_delete;
-    write_call_submit(w);
-    return true;
+    return submit(c, w, OP_DELETE_ENTITY, e);
 }
 
 /* ---- attributes ---- */
@@ -144,14 +153,15 @@ static bool append_attributes(struct call *c, struct error *e)
 {
     bool keep = (c->options & CALL_NO_OVERWRITE) != 0;
     struct json *fragment = fragment_for_path(c, 0, e);
-    return fragment != NULL && submit_fragment(c, NULL, fragment, keep ? CONTEXT_APPEND : CONTEXT_UPDATE,
-                                               CONTEXT_MUST_EXIST, reply_appended, e);
+    return fragment != NULL &&
+           submit_fragment(c, OP_APPEND_ATTRS, NULL, fragment, keep ? CONTEXT_APPEND : CONTEXT_UPDATE,
+                           CONTEXT_MUST_EXIST, reply_appended, e);
 }
 
 static bool update_attributes(struct call *c, struct error *e)
 {
     struct json *fragment = fragment_for_path(c, INGEST_NULLS, e);
-    return fragment != NULL && submit_fragment(c, NULL, fragment, CONTEXT_UPDATE,
+    return fragment != NULL && submit_fragment(c, OP_UPDATE_ENTITY, NULL, fragment, CONTEXT_UPDATE,
                                                CONTEXT_MUST_EXIST | WRITE_KEEP_NO_SCOPE, reply_no_content, e);
 }
 
@@ -183,7 +193,7 @@ static bool patch_attribute(struct call *c, struct error *e)
 {
     struct json *fragment = attribute_for_path(c, INGEST_NULLS | INGEST_PARTIAL, e);
     return fragment != NULL &&
-           submit_fragment(c, NULL, fragment, CONTEXT_MERGE,
+           submit_fragment(c, OP_UPDATE_ATTRS, NULL, fragment, CONTEXT_MERGE,
                            CONTEXT_MUST_EXIST | WRITE_PARTIAL | WRITE_INSTANCE_EXISTS, reply_no_content, e);
 }
 
@@ -191,8 +201,8 @@ static bool replace_attribute(struct call *c, struct error *e)
 {
     struct json *fragment = attribute_for_path(c, 0, e);
     return fragment != NULL &&
-           submit_fragment(c, NULL, fragment, CONTEXT_UPDATE, CONTEXT_MUST_EXIST | WRITE_INSTANCE_EXISTS,
-                           reply_no_content, e);
+           submit_fragment(c, OP_REPLACE_ATTRS, NULL, fragment, CONTEXT_UPDATE,
+                           CONTEXT_MUST_EXIST | WRITE_INSTANCE_EXISTS, reply_no_content, e);
 }
 
 static bool apply_delete_attribute(struct write_call *w, struct txn *t, struct error *e)
@@ -206,7 +216,8 @@ static bool delete_scope(struct call *c, const char *id, struct error *e)
     struct json *fragment = json_object(c->arena);
     json_add(fragment, "id", json_string(c->arena, id));
     json_add(fragment, "scope", json_array(c->arena));
-    return submit_fragment(c, NULL, fragment, CONTEXT_UPDATE, CONTEXT_MUST_EXIST, reply_no_content, e);
+    return submit_fragment(c, OP_DELETE_ATTRS, NULL, fragment, CONTEXT_UPDATE, CONTEXT_MUST_EXIST,
+                           reply_no_content, e);
 }
 
 static bool delete_attribute(struct call *c, struct error *e)
@@ -232,8 +243,7 @@ static bool delete_attribute(struct call *c, struct error *e)
     w->dataset = dataset != NULL && strcmp(dataset, "@none") != 0 ? dataset : NULL;
     w->all = all;
     w->apply = apply_delete_attribute;
-    write_call_submit(w);
-    return true;
+    return submit(c, w, OP_DELETE_ATTRS, e);
 }
 
 /* ---- reading ---- */

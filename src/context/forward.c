@@ -99,7 +99,7 @@ struct forward *gather_add(struct gather *g, const struct registry_match *m, con
     va_end(args);
     f->method = method;
     f->sent = false;
-    if (g_strcmp0(f->registration->alias, forward_alias(g->call.space)) == 0) {
+    if (forward_leads_back(&g->call, f->registration)) {
         f->sent = true;
         f->end = FORWARD_LOOP;
     } else if (!registration_may_send(f->registration, instant_now())) {
@@ -230,6 +230,14 @@ static bool is_waiting(const struct gather *g)
     return false;
 }
 
+void gather_suspend(struct gather *g)
+{
+    if (!g->suspended) {
+        request_suspend(g->call.request);
+        g->suspended = true;
+    }
+}
+
 void gather_run(struct gather *g, void (*then)(struct gather *g))
 {
     g->then = then;
@@ -237,10 +245,7 @@ void gather_run(struct gather *g, void (*then)(struct gather *g))
         then(g);
         return;
     }
-    if (!g->suspended) {
-        request_suspend(g->call.request);
-        g->suspended = true;
-    }
+    gather_suspend(g);
     g->pending = 1; /* ours, until all are sent */
     guint n = g->forwards->len;
     for (guint i = 0; i < n; i++) {

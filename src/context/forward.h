@@ -65,6 +65,8 @@ const char *forward_via(struct call *c);
 bool forward_read_alias(struct store *s, struct error *e);
 /* True when this hub has seen the request before: it is named in its Via. */
 bool forward_is_loop(struct call *c);
+/* True when the source is this hub, or one that the request has come through. */
+bool forward_leads_back(struct call *c, const struct registration *r);
 
 /* ---- one forward ---- */
 
@@ -87,6 +89,8 @@ struct render forward_render(struct gather *g, struct forward *f);
 /* Sends what was added since the last time, suspends the request when anything is sent, and calls then when
  * all are answered: on a worker thread, or at once when nothing is sent. */
 void gather_run(struct gather *g, void (*then)(struct gather *g));
+/* Suspends the request when it is not yet: whoever has the gather replies later. */
+void gather_suspend(struct gather *g);
 /* After the reply: frees, and resumes the request. */
 void gather_end(struct gather *g);
 

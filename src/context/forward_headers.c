@@ -71,6 +71,13 @@ bool forward_is_loop(struct call *c)
     return via != NULL && via_names(via, forward_alias(c->space));
 }
 
+bool forward_leads_back(struct call *c, const struct registration *r)
+{
+    const char *via = request_header(c->request, "Via");
+    return r->alias != NULL &&
+           (strcmp(r->alias, forward_alias(c->space)) == 0 || (via != NULL && via_names(via, r->alias)));
+}
+
 const char *forward_via(struct call *c)
 {
     const char *via = request_header(c->request, "Via");
@@ -99,6 +106,7 @@ static bool is_ours(const char *name)
                                        "ngsild-tenant",
                                        "ngsild-snapshot",
                                        "ngsild-entitymap",
+                                       "accept-language",
                                        NULL};
     g_autofree char *lower = g_ascii_strdown(name, -1);
     return g_strv_contains(ours, lower);
@@ -160,6 +168,7 @@ char **forward_headers(struct gather *g, const struct forward *f)
     GPtrArray *out = g_ptr_array_new();
     add(out, "Via", forward_via(&g->call));
     add(out, "Accept", r->accept != NULL ? r->accept : "application/json");
+    add(out, "Accept-Language", g->call.chinese ? "zh" : "en");
     add(out, "NGSILD-Tenant", r->tenant);
     add(out, "NGSILD-EntityMap", f->entity_map);
     if (f->body != NULL) {
