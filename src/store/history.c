@@ -17,6 +17,7 @@ enum {
     FLUSH_SECONDS = 600,   /* age of the oldest open point that makes one due */
     SYNC_MS = 5000,        /* how long a reader waits for the thread to catch up */
     CACHE_KIB = 32768,
+    FIRST_ROUND_SECONDS = 60, /* after the start */
 };
 
 static const char *const schema[] = {
@@ -168,7 +169,12 @@ static void *follow(void *data)
             log_failure("history", "cannot write points, will try again", &e);
             g_usleep(G_USEC_PER_SEC);
         }
-        if (!more && h->frozen == NULL) {
+        bool tending = false;
+        if (!history_tend(h, !more && h->frozen == NULL, &tending, &e)) {
+            log_failure("history", "cannot tidy up, will try again", &e);
+            g_usleep(G_USEC_PER_SEC);
+        }
+        if (!more && h->frozen == NULL && !tending) {
             store_log_wait(h->store, h->seen, 50);
         }
     }
@@ -238,6 +244,7 @@ static bool open_to_write(struct history *h, struct error *e)
     }
     h->next_sid = read_number(h->db, "SELECT next_sid FROM cursor");
     h->seen = h->stored = h->cursor = (uint64_t)read_number(h->db, "SELECT seq FROM cursor");
+    h->next_round = g_get_monotonic_time() + FIRST_ROUND_SECONDS * G_USEC_PER_SEC;
     h->thread = g_thread_new("history", follow, h);
     return true;
 }
@@ -281,6 +288,7 @@ void history_close(struct history *h)
     if (h->thread != NULL) {
         g_mutex_lock(&h->lock);
         h->stopping = true;
+        g_cond_broadcast(&h->moved);
         g_mutex_unlock(&h->lock);
         g_thread_join(h->thread);
     }
@@ -293,6 +301,8 @@ void history_close(struct history *h)
     open_set_free(h->frozen);
     g_clear_pointer(&h->order, g_ptr_array_unref);
     names_free(h->names);
+    g_clear_pointer(&h->policies, g_hash_table_unref);
+    g_free(h->tended);
     g_byte_array_unref(h->scratch);
     g_mutex_clear(&h->lock);
     g_mutex_clear(&h->reader_lock);

@@ -119,6 +119,9 @@ struct history {
     uint64_t seen;           /* last record taken in */
     uint64_t stored;         /* last record whose points are all on disk */
     bool stopping;
+    GHashTable *policies;            /* type → struct history_policy; NULL = none */
+    bool untended;                   /* something was written since the last round began */
+    bool compact_wanted, compacting; /* a round that leaves nothing to do */
 
     GMutex reader_lock; /* over idle */
     struct reader *idle;
@@ -136,6 +139,8 @@ struct history {
     uint64_t ahead;       /* the files may have points of records up to this, which is after the cursor */
     gint64 oldest_open;   /* monotonic time of the first point in open; 0 = none */
     int64_t next_sid;
+    char *tended; /* the last id of the round that goes on; NULL = none goes on */
+    gint64 next_round, last_step;
     GByteArray *scratch;
     sqlite3_stmt *row_get, *row_put, *row_drop, *chunk_list, *chunk_get, *chunk_put, *chunk_drop, *chunk_next,
         *cursor_put;
@@ -208,6 +213,10 @@ bool chunk_read(struct history *h, int64_t sid, instant start, GArray *points);
 bool chunks_join(struct history *h, int64_t sid, const struct chunk_place *first, int count, int level,
                  struct error *e);
 void chunk_is_damaged(int64_t sid, instant start);
+/* The start of the first chunk; INT64_MAX when there is none. */
+instant chunks_first(struct history *h, int64_t sid);
+/* Has it neither points nor figures? */
+bool series_is_empty(struct history *h, const struct row_series *s);
 
 /* ---- history_statistics.c ---- */
 
@@ -217,6 +226,39 @@ bool statistics_read(const unsigned char *bytes, int length, struct history_stat
 bool statistics_is_hard(const unsigned char *bytes, int length);
 void statistics_add(struct history_statistics *s, const struct point *p);
 void statistics_merge(struct history_statistics *into, const struct history_statistics *s);
+
+/* ---- history_figures.c ---- */
+
+enum { FIGURES_HOUR, FIGURES_DAY };
+struct period {
+    instant start;
+    struct history_statistics s;
+};
+instant period_start(int level, instant at);
+instant period_end(int level, instant start);
+/* Adds to the period that holds a time; periods are ascending. */
+void periods_add(GArray *periods, int level, const struct history_statistics *s, instant at);
+void periods_add_points(GArray *periods, int level, const GArray *points);
+void figures_pack(GByteArray *out, const struct period *periods, int n);
+bool figures_unpack(const unsigned char *bytes, size_t length, GArray *periods);
+/* Calls each for the stored periods with from <= start < to, ascending; false when there are none. */
+bool figures_each(sqlite3 *db, int64_t sid, int level, instant from, instant to,
+                  void (*each)(void *user, const struct period *p), void *user);
+/* Adds figures to those that are stored; those of the same period are merged. */
+bool figures_add(struct history *h, int64_t sid, int level, const GArray *periods, struct error *e);
+/* Removes the periods with from <= start < to. */
+bool figures_remove(struct history *h, int64_t sid, int level, instant from, instant to, struct error *e);
+bool figures_any(struct history *h, int64_t sid);
+
+/* ---- history_keep.c ---- */
+
+/* Applies the policy of the entity's types to its row and what belongs to it. */
+bool history_keep(struct history *h, struct row *row, instant now, bool *changed, struct error *e);
+
+/* ---- history_tend.c ---- */
+
+/* One step of the work in the background, when one is due; *more tells that another may follow at once. */
+bool history_tend(struct history *h, bool idle, bool *more, struct error *e);
 
 /* ---- history_change.c ---- */
 

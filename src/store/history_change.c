@@ -101,12 +101,28 @@ static void drop_from_tail(struct row_series *s, instant from, instant to)
     }
 }
 
+/* Figures of hours and days that lie wholly in the range go; those at its borders cannot be divided and stay.
+ */
+static bool drop_figures(struct history *h, struct row_series *s, instant from, instant to, struct error *e)
+{
+    for (int level = FIGURES_HOUR; level <= FIGURES_DAY && s->rolled; level++) {
+        instant first = from == INT64_MIN ? from : period_start(level, from - 1);
+        first = from == INT64_MIN ? from : period_end(level, first);
+        instant end = to == INT64_MAX ? to : period_start(level, to);
+        if (first < end && !figures_remove(h, s->sid, level, first, end, e)) {
+            return false;
+        }
+    }
+    s->rolled = s->rolled && figures_any(h, s->sid);
+    return true;
+}
+
 static bool drop_from_series(struct history *h, struct row_series *s, instant from, instant to,
                              struct error *e)
 {
     int64_t taken = 0;
     drop_from_tail(s, from, to);
-    if (s->sid != 0 && !chunks_remove(h, s->sid, from, to, &taken, e)) {
+    if (s->sid != 0 && (!chunks_remove(h, s->sid, from, to, &taken, e) || !drop_figures(h, s, from, to, e))) {
         return false;
     }
     s->stored = from == INT64_MIN && to == INT64_MAX ? 0 : MAX(s->stored - taken, 0);
@@ -133,7 +149,7 @@ static bool drop_from_row(struct history *h, struct row *row, const struct json 
         if (!drop_from_series(h, s, from, to, e)) {
             return false;
         }
-        if (s->stored == 0 && !s->rolled && tail_count(s) == 0) {
+        if (series_is_empty(h, s)) {
             g_array_remove_index(row->series, i - 1);
         }
     }

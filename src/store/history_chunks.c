@@ -132,6 +132,16 @@ static instant next_start(struct history *h, int64_t sid, instant after)
     return start;
 }
 
+instant chunks_first(struct history *h, int64_t sid)
+{
+    return next_start(h, sid, INT64_MIN);
+}
+
+bool series_is_empty(struct history *h, const struct row_series *s)
+{
+    return !s->rolled && tail_count(s) == 0 && (s->sid == 0 || chunks_first(h, s->sid) == INT64_MAX);
+}
+
 static bool merge_into(struct history *h, int64_t sid, const struct chunk_place *c, const GArray *newer,
                        struct error *e)
 {

@@ -258,6 +258,7 @@ static bool thaw(struct history *h, struct error *e)
     g_mutex_lock(&h->lock);
     struct open_set *done = g_steal_pointer(&h->frozen);
     h->stored = h->cursor;
+    h->untended = true;
     g_mutex_unlock(&h->lock);
     g_clear_pointer(&h->order, g_ptr_array_unref);
     open_set_free(done);

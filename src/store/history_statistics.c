@@ -33,11 +33,10 @@ void statistics_add(struct history_statistics *s, const struct point *p)
 void statistics_merge(struct history_statistics *into, const struct history_statistics *s)
 {
     if (s->numbers == 0 || into->numbers == 0) {
-        int64_t count = into->count + s->count;
-        if (s->numbers > 0) {
-            *into = *s;
-        }
-        into->count = count;
+        struct history_statistics one = s->numbers > 0 ? *s : *into;
+        one.count = into->count + s->count;
+        one.coarse = into->coarse || s->coarse;
+        *into = one;
         return;
     }
     into->count += s->count;
@@ -176,6 +175,42 @@ static void add_chunk(const struct windows *w, struct near *near, const struct c
     add_points(w, all);
 }
 
+/* ---- figures of hours and days ---- */
+
+struct taking {
+    const struct windows *w;
+    int level;
+};
+
+/* A period belongs to the window that holds its start; when a bound divides it, both windows are only about
+ * right.
+ */
+static void take_period(void *user, const struct period *p)
+{
+    const struct windows *w = ((struct taking *)user)->w;
+    instant end = period_end(((struct taking *)user)->level, p->start);
+    if (end <= w->bounds[0]) {
+        return;
+    }
+    int window = window_of(w, p->start);
+    if (p->start >= w->bounds[0]) {
+        statistics_merge(&w->out[window], &p->s);
+    }
+    bool divided = p->start < w->bounds[0] || end > w->bounds[window + 1];
+    for (int i = window; divided && i < w->count && w->bounds[i] < end; i++) {
+        w->out[i].coarse = true;
+    }
+}
+
+static void add_figures(const struct windows *w, struct reader *r, int64_t sid)
+{
+    for (int level = FIGURES_HOUR; level <= FIGURES_DAY; level++) {
+        struct taking t = {w, level};
+        figures_each(r->db, sid, level, period_start(level, w->bounds[0]), w->bounds[w->count], take_period,
+                     &t);
+    }
+}
+
 bool store_history_statistics(struct store *s, const char *entity, const char *attribute, const char *dataset,
                               const instant *bounds, int windows, struct history_statistics *out,
                               struct error *e)
@@ -192,6 +227,9 @@ bool store_history_statistics(struct store *s, const char *entity, const char *a
     while (ok && near.sid != 0 && chunk_row_from(r, near.sid, from, bounds[windows], &c)) {
         add_chunk(&w, &near, &c);
         from = c.stop + 1;
+    }
+    if (ok && near.rolled) {
+        add_figures(&w, r, near.sid);
     }
     if (ok) {
         g_autoptr(GArray) rest = near_until(&near, INT64_MAX);

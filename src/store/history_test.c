@@ -386,6 +386,153 @@ static void random_changes_agree_with_a_model(struct fixture *f, gconstpointer u
     check_range(f->store, m, 0, MODEL);
 }
 
+/* ---- what is kept ---- */
+
+#define HOUR (3600 * INSTANT_SECOND)
+#define DAY (24 * HOUR)
+
+/* Days before today, in the days of UTC+8. */
+static instant days_ago(int days)
+{
+    return period_start(FIGURES_DAY, instant_now()) - days * DAY;
+}
+
+/* Points every 10 minutes from one day up to another (days ago), each the number of its hour modulo 50 and a
+ * half. */
+static void write_days(struct store *s, int from, int to)
+{
+    for (instant day = days_ago(from); day < days_ago(to); day += DAY) {
+        g_autoptr(GString) record =
+            g_string_new("{\"op\":\"update\",\"id\":\"a\",\"type\":[\"T\"],\"at\":1,\"attrs\":{\"x\":[");
+        for (instant at = day; at < day + DAY; at += HOUR / 6) {
+            char text[INSTANT_TEXT];
+            g_string_append_printf(record, "%s{\"type\":\"Property\",\"value\":%.1f,\"observedAt\":\"%s\"}",
+                                   at == day ? "" : ",", (double)(at / HOUR % 50) + 0.5,
+                                   instant_format(at, text));
+        }
+        g_string_append(record, "]}}");
+        log_text(s, record->str);
+    }
+}
+
+static struct history_statistics statistics_of(struct store *s, instant from, instant to)
+{
+    struct error e = {0};
+    struct history_statistics w;
+    const instant bounds[] = {from, to};
+    g_assert_true(store_history_statistics(s, "a", "x", "", bounds, 1, &w, &e));
+    return w;
+}
+
+/* All that write_days wrote from the first day up to the last is counted, day by day and as a whole. */
+static void check_days(struct store *s, int from, int to)
+{
+    double sum = 0;
+    for (int day = from; day > to; day--) {
+        struct history_statistics w = statistics_of(s, days_ago(day), days_ago(day - 1));
+        struct history_statistics x = {0};
+        for (instant at = days_ago(day); at < days_ago(day - 1); at += HOUR / 6) {
+            statistics_add(&x, &(struct point){.at = at, .number = (double)(at / HOUR % 50) + 0.5});
+        }
+        g_assert_cmpint(w.count, ==, x.count);
+        g_assert_true(w.sum == x.sum && w.sumsq == x.sumsq && w.min == x.min && w.max == x.max);
+        g_assert_true(w.first == x.first && w.last == x.last);
+        g_assert_cmpint(w.first_at, ==, x.first_at);
+        g_assert_cmpint(w.last_at, ==, x.last_at);
+        g_assert_false(w.coarse);
+        sum += x.sum;
+    }
+    struct history_statistics all = statistics_of(s, days_ago(4000), days_ago(to));
+    g_assert_cmpint(all.count, ==, 144 * (from - to));
+    g_assert_true(all.sum == sum);
+}
+
+static int64_t count_rows(struct fixture *f, const char *sql)
+{
+    sqlite3 *db = NULL;
+    g_autofree char *path = g_build_filename(f->dir, "history.db", NULL);
+    g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
+    sqlite3_stmt *st = history_prepare(db, sql);
+    int64_t n = sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int64(st, 0) : -1;
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    return n;
+}
+
+static int count_raw(struct store *s, instant from, instant to)
+{
+    int n = 0;
+    struct history_point p;
+    struct history_iterator *i = store_history_iterate(s, "a", "x", "", from, to, false);
+    while (history_iterator_next(i, &p, NULL)) {
+        n++;
+    }
+    history_iterator_free(i);
+    return n;
+}
+
+static void compact(struct fixture *f, int64_t keep, int64_t hour, int64_t day)
+{
+    struct error e = {0};
+    reopen(f);
+    store_history_policies(f->store, &(struct history_policy){"T", keep, hour, day}, 1);
+    g_assert_true(store_history_compact(f->store, &e));
+}
+
+static void old_points_become_hours_and_days(struct fixture *f, gconstpointer unused)
+{
+    write_days(f->store, 40, 0);
+    for (int pass = 0; pass < 2; pass++) { /* a second time changes nothing */
+        compact(f, 10 * DAY, 20 * DAY, INT64_MAX);
+        check_days(f->store, 40, 0);
+        g_assert_cmpint(count_raw(f->store, 0, INT64_MAX), ==, 1440);
+        g_assert_cmpint(count_raw(f->store, 0, days_ago(10)), ==, 0);
+    }
+    struct history_statistics w = statistics_of(f->store, days_ago(15) + HOUR, days_ago(15) + 2 * HOUR);
+    g_assert_cmpint(w.count, ==, 6); /* of its hour */
+    g_assert_false(w.coarse);
+    g_assert_true(statistics_of(f->store, days_ago(15) + HOUR / 2, days_ago(15) + 2 * HOUR).coarse);
+    g_assert_true(
+        statistics_of(f->store, days_ago(30) + HOUR, days_ago(30) + 2 * HOUR).coarse); /* only its day */
+    write_days(f->store, 45, 40);                                                      /* comes late */
+    compact(f, 10 * DAY, 20 * DAY, INT64_MAX);
+    check_days(f->store, 45, 0);
+    compact(f, 5 * DAY, 20 * DAY, 30 * DAY); /* a shorter policy */
+    check_days(f->store, 30, 0);
+    g_assert_cmpint(count_raw(f->store, 0, INT64_MAX), ==, 720);
+    compact(f, 5 * DAY, 0, 0);
+    g_assert_cmpint(statistics_of(f->store, 0, INT64_MAX).count, ==, 720);
+    g_assert_cmpint(count_rows(f, "SELECT count(*) FROM figures"), ==, 0);
+}
+
+static void figures_can_be_taken_away(struct fixture *f, gconstpointer unused)
+{
+    write_days(f->store, 20, 0);
+    compact(f, 5 * DAY, 10 * DAY, INT64_MAX);
+    correct(f->store, (struct history_change){.from = days_ago(12), .to = days_ago(4)});
+    g_assert_cmpint(statistics_of(f->store, 0, INT64_MAX).count, ==, 12 * 144);
+    g_assert_cmpint(statistics_of(f->store, days_ago(12), days_ago(4)).count, ==, 0);
+    struct error e = {0};
+    g_assert_true(store_history_delete(f->store, "a", "x", "", &e));
+    g_assert_cmpint(statistics_of(f->store, 0, INT64_MAX).count, ==, 0);
+    reopen(f);
+    g_assert_cmpint(count_rows(f, "SELECT count(*) FROM figures"), ==, 0);
+    g_assert_cmpint(count_rows(f, "SELECT count(*) FROM chunk"), ==, 0);
+    g_assert_cmpint(count_rows(f, "SELECT count(*) FROM entity"), ==, 0);
+}
+
+static void types_without_policy_keep_all(struct fixture *f, gconstpointer unused)
+{
+    struct error e = {0};
+    write_days(f->store, 40, 0);
+    reopen(f);
+    store_history_policies(f->store, &(struct history_policy){"U", DAY, 0, 0}, 1);
+    g_assert_true(store_history_compact(f->store, &e));
+    g_assert_cmpint(count_raw(f->store, 0, INT64_MAX), ==, 40 * 144);
+    g_assert_cmpint(count_rows(f, "SELECT count(*) FROM chunk"), ==, 1);
+    check_days(f->store, 40, 0);
+}
+
 /* ---- files ---- */
 
 static void run_sql(struct fixture *f, const char *sql)
@@ -464,6 +611,9 @@ int main(int argc, char **argv)
     TEST("corrections", points_can_be_taken_away_and_replaced);
     TEST("replay", what_was_taken_away_does_not_come_back);
     TEST("statistics", windows_have_statistics);
+    TEST("keep", old_points_become_hours_and_days);
+    TEST("keep_drop", figures_can_be_taken_away);
+    TEST("keep_all", types_without_policy_keep_all);
     TEST("model", random_changes_agree_with_a_model);
     TEST("first_version", files_of_the_first_version_open);
     TEST("damage", a_damaged_chunk_loses_only_itself);

@@ -368,6 +368,8 @@ struct history_statistics {
     double sum, sumsq, min, max; /* min and max are 0 when numbers is 0 */
     double first, last;
     instant first_at, last_at;
+    bool coarse; /* a bound of the window divides an hour or day of which only the figures are left; they
+                    count where it begins */
 };
 /* Window i is bounds[i] <= at < bounds[i + 1]; bounds has windows + 1 ascending times. Fills out[0 … windows
  * - 1].
@@ -375,6 +377,19 @@ struct history_statistics {
 bool store_history_statistics(struct store *s, const char *entity, const char *attribute, const char *dataset,
                               const instant *bounds, int windows, struct history_statistics *out,
                               struct error *e);
+
+/* How long the points of a type are kept, in microseconds; INT64_MAX is for ever. Older ones become the
+ * figures of their hour (hour > 0) or their day, hours older than hour those of their day (of UTC+8; day >
+ * 0), days older than day go. Time is counted in whole days. store_history_statistics counts what is left of
+ * them; store_history_points does not. An entity of several types keeps what any of them keeps. */
+struct history_policy {
+    const char *type;
+    int64_t keep, hour, day;
+};
+/* These and no others are in force from now on; copied. They are applied in the background. */
+void store_history_policies(struct store *s, const struct history_policy *policies, int count);
+/* Applies the policies, merges and packs all that can be, gives free space back, and waits for it. */
+bool store_history_compact(struct store *s, struct error *e);
 
 /* A correction. First the points with from <= at < to go (none when from >= to; INT64_MIN and INT64_MAX mean
  * the whole series), then instance, when there is one, stands as the point of its observedAt or, without one,
