@@ -43,7 +43,7 @@ def test_screens_have_one_name_for_one_thing():
     assert [name for name in other_names if name in texts] == []
 
 
-@pytest.mark.parametrize("command", ["serve", "user", "verify", "backup", "restore", "routes", "packs", "import", "replay", "demo"])
+@pytest.mark.parametrize("command", ["serve", "user", "verify", "compact", "backup", "restore", "routes", "packs", "import", "replay", "demo"])
 def test_every_command_has_help_and_stands_in_the_manual(command):
     assert program(command, "--help").returncode == 0
     assert f"zhongshu {command}" in (ROOT / "docs/operators.md").read_text()

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "context/context.h"
+#include "packs/history_policy.h"
 #include "packs/in_force.h"
 #include "packs/mistake.h"
 #include "packs/model.h"
@@ -131,12 +132,16 @@ static bool declare_indexes(const struct pack *const *packs, struct error *e)
     return true;
 }
 
-/* The feature's own load: roles to identity, indexes to the context core, the model for the interface. */
+/* The feature's own load: roles to identity, indexes to the context core, policies of history to the store,
+ * the model for the interface. */
 static bool take_packs(struct hub *h, const struct pack *const *packs, struct error *e)
 {
     hub = h;
     if (!declare_indexes(packs, e)) {
         return false;
+    }
+    if (h->store != NULL) {
+        declare_histories(h->store, packs);
     }
     for (const struct pack *const *p = packs; h->identity != NULL && *p != NULL; p++) {
         for (const struct json *c = json_first(json_get((*p)->root, "roles")); c != NULL; c = c->next) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hub/section.h"
+#include "packs/history_policy.h"
 
 /* ---- pack ---- */
 
@@ -50,6 +51,7 @@ static const struct member type_members[] = {
     {"primary", MEMBER_STRING},
     {"levels", MEMBER_LIST},
     {"indexed", MEMBER_LIST},
+    {"history", MEMBER_OBJECT},
     {"attributes", MEMBER_OBJECT, true},
     {NULL},
 };
@@ -183,6 +185,7 @@ static void check_type(const struct pack *p, const struct json *type, const stru
     check_names_attribute(r, type, "primary");
     check_names_attribute(r, type, "name_attribute");
     check_indexed(r, type);
+    check_history(r, type->key, json_get(type, "history"));
     check_levels(r, json_get(type, "levels"), type->key);
     for (const struct json *a = json_first(json_get(type, "attributes")); a != NULL; a = a->next) {
         check_attribute(r, type->key, a);

@@ -11,6 +11,7 @@ int serve_command(int argc, char **argv);
 int user_command(int argc, char **argv);
 int verify_command(int argc, char **argv);
 int backup_command(int argc, char **argv);
+int compact_command(int argc, char **argv);
 int restore_command(int argc, char **argv);
 int routes_command(int argc, char **argv);
 int packs_command_here(int argc, char **argv);

@@ -29,6 +29,8 @@ static const struct command {
      "zhongshu demo --packs packs --server http://127.0.0.1:8080 --mqtt 127.0.0.1:1883"},
     {"verify", verify_command, "check the evidence log and every case against it, offline",
      "zhongshu verify --data data"},
+    {"compact", compact_command, "make the history as small as it goes, while the hub is stopped",
+     "zhongshu compact --data data"},
     {"backup", backup_command, "copy a data directory, also while the hub runs",
      "zhongshu backup --data data --to copy"},
     {"restore", restore_command, "put a backup into an empty data directory",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands that work on a data directory: user, verify, backup, restore; and packs, demo, routes. */
+/* The commands that work on a data directory: user, verify, compact, backup, restore; and packs, demo,
+ * routes. */
 #include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,6 +162,33 @@ int verify_command(int argc, char **argv)
         return command_failed(&e);
     }
     return v.failures == 0 ? 0 : 1;
+}
+
+/* ---- compact ---- */
+
+int compact_command(int argc, char **argv)
+{
+    g_autofree char *data = NULL;
+    const GOptionEntry entries[] = {
+        {"data", 0, 0, G_OPTION_ARG_FILENAME, &data, "the data directory (data)", "DIR"},
+        {0},
+    };
+    int failed =
+        parse("— make the history as small as it goes; the hub must be stopped", entries, &argc, &argv);
+    if (failed != 0) {
+        return failed - 1;
+    }
+    struct error e = {0};
+    struct store *s = store_open(data != NULL ? data : "data", NULL, &e);
+    int64_t before = s != NULL ? store_size(s) : 0;
+    bool ok = s != NULL && store_history_compact(s, &e);
+    int64_t after = s != NULL ? store_size(s) : 0;
+    store_close(s);
+    if (!ok) {
+        return command_failed(&e);
+    }
+    printf("%" G_GINT64_FORMAT " -> %" G_GINT64_FORMAT " bytes\n", before, after);
+    return 0;
 }
 
 /* ---- backup and restore ---- */
