@@ -49,6 +49,9 @@ static void long_errors_are_cut_at_a_character(void)
     error_set(&e, ERROR_INTERNAL, "x%s", "盖%s", text->str);
     g_assert_true(g_utf8_validate(e.en, -1, NULL));
     g_assert_true(g_utf8_validate(e.zh, -1, NULL));
+    error_set(&e, ERROR_INTERNAL, "\"%.4s\" is wrong", "“%.4s”不对", "井盖");
+    g_assert_cmpstr(e.en, ==, "\"井\" is wrong");
+    g_assert_cmpstr(e.zh, ==, "“井”不对");
 }
 
 static void check_time(const char *text, const char *expected)

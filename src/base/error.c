@@ -43,12 +43,15 @@ static const struct {
     [ERROR_LOOP] = {508, "about:blank", "Loop detected", "检测到循环"},
 };
 
-/* Cuts a text that did not fit so that no half character stays at its end. */
-static void trim_utf8(char *text)
+/* Takes out the halves of characters that cutting leaves behind: at the end, and where a format says "%.60s".
+ */
+static void drop_half_characters(char *text)
 {
-    const char *end;
-    if (!g_utf8_validate(text, -1, &end) && strlen(end) < 4) {
-        text[end - text] = '\0';
+    const char *bad;
+    while (!g_utf8_validate(text, -1, &bad)) {
+        char *at = text + (bad - text);
+        memmove(at, at + 1, strlen(at));
+        text = at;
     }
 }
 
@@ -65,8 +68,8 @@ bool error_set(struct error *e, enum error_code code, const char *en, const char
     va_start(args, zh);
     vsnprintf(e->zh, sizeof e->zh, zh, args);
     va_end(args);
-    trim_utf8(e->en);
-    trim_utf8(e->zh);
+    drop_half_characters(e->en);
+    drop_half_characters(e->zh);
     return false;
 }
 
@@ -83,8 +86,8 @@ void error_prefix(struct error *e, const char *format, ...)
     g_autofree char *zh = g_strdup_printf("%s：%s", place, e->zh);
     g_strlcpy(e->en, en, sizeof e->en);
     g_strlcpy(e->zh, zh, sizeof e->zh);
-    trim_utf8(e->en);
-    trim_utf8(e->zh);
+    drop_half_characters(e->en);
+    drop_half_characters(e->zh);
 }
 
 int error_status(enum error_code code)

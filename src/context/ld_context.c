@@ -326,6 +326,21 @@ static bool resolve(struct reading *r, const char *term, const char *text, int c
     return true;
 }
 
+/* A term that looks like an IRI may only be defined as what it is anyhow (JSON-LD 1.1 API, 5.2.2,
+ * step 14.2.5). */
+static bool check_iri_term(struct reading *r, const char *term, const char *iri)
+{
+    const char *colon = strchr(term + 1, ':'), *own = NULL;
+    if (colon == NULL || colon[1] == '\0') {
+        return true;
+    }
+    return resolve(r, "", term, 0, &own) &&
+           (strcmp(own, iri) == 0 ||
+            error_set(r->e, ERROR_BAD_REQUEST_DATA,
+                      "@context: \"%.200s\" is an IRI already and cannot become \"%.200s\"",
+                      "@context：“%.200s”本身已是 IRI，不能定义为“%.200s”", term, iri));
+}
+
 static bool read_term(struct reading *r, const struct json *d)
 {
     const char *text = NULL, *iri = NULL;
@@ -345,6 +360,9 @@ static bool read_term(struct reading *r, const struct json *d)
     if (!ld_valid_uri(iri, strlen(iri))) {
         return error_set(r->e, ERROR_BAD_REQUEST_DATA, "@context: \"%s\" of the term \"%s\" is not an IRI",
                          "@context：“%s”（术语“%s”）不是 IRI", iri, d->key);
+    }
+    if (!check_iri_term(r, d->key, iri)) {
+        return false;
     }
     if (g_hash_table_size(r->context->iri_of) >= LIMIT_CONTEXT_TERMS) {
         return error_set(r->e, ERROR_TOO_LARGE, "@context: more than %d terms", "@context：超过 %d 个术语",

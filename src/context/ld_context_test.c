@@ -97,6 +97,8 @@ static void test_refused(void)
         {"{\"a\": 7}", ERROR_BAD_REQUEST_DATA},
         {"{\"a\": \"b\", \"b\": \"a\"}", ERROR_BAD_REQUEST_DATA},
         {"{\"a\": \"a:x\"}", ERROR_BAD_REQUEST_DATA},
+        {"{\"https://uri.etsi.org/ngsi-ld/x\": \"https://e.org/x\"}", ERROR_BAD_REQUEST_DATA},
+        {"{\"ex\": \"https://e.org/\", \"ex:x\": \"https://e.org/y\"}", ERROR_BAD_REQUEST_DATA},
         {"{\"a\": {\"@id\": \"https://e.org/a\", \"@context\": {}}}", ERROR_BAD_REQUEST_DATA},
         {"{\"a\": \"https://e.org/a b\"}", ERROR_BAD_REQUEST_DATA},
         {"{\"@vocab\": 1}", ERROR_BAD_REQUEST_DATA},
