@@ -371,7 +371,10 @@ static const char *const *with_head(struct arena *a, const char *const *attrs)
 const char *call_preference(struct call *c, const char *name)
 {
     const char *prefer = request_header(c->request, "Prefer");
-    g_auto(GStrv) all = g_strsplit(prefer != NULL ? prefer : "", ",", 50);
+    if (prefer == NULL) {
+        return NULL;
+    }
+    g_auto(GStrv) all = g_strsplit(prefer, ",", 50);
     for (char **one = all; *one != NULL; one++) {
         char *value = strchr(*one, '=');
         if (value == NULL) {

@@ -54,16 +54,21 @@ static bool read_contained_by(struct join *j, const char *text, struct error *e)
     return true;
 }
 
-bool join_init(struct join *j, const struct join_text *text, const struct join_reader *reader,
-               struct error *e)
+/* Only where there is something to follow: most requests do without. */
+static void make_sets(struct join *j)
 {
-    j->reader = *reader;
     j->a = arena_new();
     j->ids = arena_new();
     j->before = g_ptr_array_new();
     j->met = g_hash_table_new(g_str_hash, g_str_equal);
     j->shown = g_hash_table_new(g_str_hash, g_str_equal);
     j->targets = g_ptr_array_new();
+}
+
+bool join_init(struct join *j, const struct join_text *text, const struct join_reader *reader,
+               struct error *e)
+{
+    j->reader = *reader;
     if (!read_kind(j, text->kind, e) || !read_level(j, text->level, e)) {
         return false;
     }
@@ -71,6 +76,10 @@ bool join_init(struct join *j, const struct join_text *text, const struct join_r
         return error_set(e, ERROR_BAD_REQUEST_DATA, "joinLevel and containedBy need join=flat or join=inline",
                          "joinLevel 和 containedBy 需要 join=flat 或 join=inline");
     }
+    if (j->kind == JOIN_NONE) {
+        return true;
+    }
+    make_sets(j);
     return read_contained_by(j, text->contained_by, e);
 }
 

@@ -26,7 +26,9 @@ static bool bound_of(const struct q_value *v, struct q_bound *out)
     out->low = out->high = v->number;
     out->low_text = out->high_text = v->text;
     out->low_at = out->high_at = v->kind == Q_BOOL ? (int64_t)v->boolean : v->at;
-    return v->kind != Q_TEXT || !is_moment(v->text);
+    /* a VocabProperty may hold another text for the same IRI */
+    bool renamed = v->name != NULL && strcmp(v->name, v->text) != 0;
+    return v->kind != Q_TEXT || (!is_moment(v->text) && !renamed);
 }
 
 static bool range_of(const struct q_term *t, struct q_bound *out)
