@@ -50,6 +50,11 @@ const char *const *query_names(struct arena *a, const struct ld_context *ctx, co
     if (count != NULL) {
         *count = n;
     }
+    if (n == 0) {
+        error_set(e, ERROR_BAD_REQUEST_DATA, "A list of names is empty: give one, or leave the parameter out",
+                  "名称列表为空：请至少给出一个名称，或去掉该参数");
+        return NULL;
+    }
     return names;
 }
 
