@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "context/notifier_inside.h"
+#include "context/record.h"
 
 enum { WORKERS = 3 };
 
@@ -62,6 +63,7 @@ static void release_entries(struct notifier *n, GHashTable *entries)
     g_hash_table_iter_init(&i, entries);
     while (g_hash_table_iter_next(&i, NULL, &value)) {
         deliveries_clear(value);
+        record_need_before(-(int)((struct entry *)value)->def->needs_before);
     }
     g_ptr_array_unref(n->unsaved);
 }
@@ -141,6 +143,7 @@ static void replace(struct notifier *n, struct entry *x, struct subscription *s)
         x->indexed = false;
     }
     entry_release_host(x);
+    record_need_before(s->needs_before - x->def->needs_before);
     subscription_unref(x->def);
     x->def = subscription_ref(s);
     entry_bind_host(x);
@@ -171,6 +174,7 @@ void notifier_put(struct notifier *n, struct subscription *s, const struct json 
     } else {
         x = entry_new(n, s, state);
         g_hash_table_insert(n->entries, g_strdup(s->id), x);
+        record_need_before(s->needs_before);
         counter_add(&notifier_counters[COUNT_SUBSCRIPTIONS], 1);
     }
     begin(n, x);
@@ -185,6 +189,7 @@ bool notifier_remove(struct notifier *n, const char *id)
         return false;
     }
     x->removed = true;
+    record_need_before(-(int)x->def->needs_before);
     entry_settle_index(x);
     entry_set_phase(x, IDLE);
     deliveries_clear(x);

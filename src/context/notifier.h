@@ -50,11 +50,19 @@ const char *notifier_first_state(struct arena *a, uint64_t log_end);
 
 /* What a record means for a subscription: the triggers that it pulls (0 = none). */
 unsigned notification_triggers(const struct subscription *s, const struct json *record);
+/* The entity as the record left it: the current one, with what later changes may have overwritten put back.
+ * Of a deleted one what is known of its last state. */
+struct json *notification_entity(struct arena *a, struct view *v, const struct json *record);
+/* Does that entity pass the subscription's query? */
+bool notification_selects(const struct subscription *s, const struct json *record, const struct json *entity,
+                          struct view *v);
 /* Appends the entity of a record, as it was after it, if it passes the subscription's query; false otherwise.
- */
-bool notification_add(GString *data, const struct subscription *s, struct view *v, const struct json *record);
+ * linked gets the entities of join=flat, id → text. */
+bool notification_add(GString *data, const struct subscription *s, struct view *v, const struct json *record,
+                      GHashTable *linked);
 /* Appends an entity as it is now, as the subscription shows it. */
-void notification_add_current(GString *data, const struct subscription *s, const struct json *entity);
+void notification_add_current(GString *data, const struct subscription *s, struct view *v,
+                              const struct json *entity, GHashTable *linked);
 /* Puts data (entities, comma-separated) into the message for the endpoint: HTTP body or MQTT payload. */
 GString *notification_message(const struct subscription *s, const char *data);
 /* Ends a body that is still open ("{…") with the @context where the media type asks for it, and puts what MQTT

@@ -156,6 +156,8 @@ struct json *entry_show(struct arena *a, const struct entry *x, instant now)
              json_string(a, entry_is_expired(x, now) ? "expired"
                             : on                     ? "active"
                                                      : "paused"));
+    show_time(a, out, "createdAt", x->def->created);
+    show_time(a, out, "modifiedAt", x->def->modified);
     show_counters(a, json_get(out, "notification"), x);
     return out;
 }

@@ -55,7 +55,7 @@ static GPtrArray *http_headers(const struct subscription *s)
     static const char *const types[] = {"application/json", "application/ld+json", "application/geo+json"};
     GPtrArray *headers = g_ptr_array_new_with_free_func(g_free);
     g_ptr_array_add(headers, g_strdup_printf("Content-Type: %s", types[s->endpoint.accept]));
-    if (s->endpoint.accept != ACCEPT_LD_JSON) {
+    if (!s->endpoint.context_in_body) {
         const char *url = json_is(s->context_value, JSON_STRING) ? s->context_value->string : LD_CORE_CONTEXT;
         g_ptr_array_add(
             headers,

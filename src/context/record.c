@@ -77,3 +77,56 @@ void record_attrs(GString *out, const struct written_list *list)
     }
     g_string_append_c(out, '}');
 }
+
+/* ---- what was before ---- */
+
+static gint before_needed;
+
+void record_need_before(int delta)
+{
+    g_atomic_int_add(&before_needed, delta);
+}
+
+bool record_before_needed(void)
+{
+    return g_atomic_int_get(&before_needed) > 0;
+}
+
+static void write_before(GString *out, const struct json *old, const char *name, size_t length)
+{
+    const struct json *attribute = json_getn(old, name, length);
+    if (attribute == NULL) {
+        return;
+    }
+    if (out->str[out->len - 1] != '{') {
+        g_string_append_c(out, ',');
+    }
+    json_write_string(out, name, length);
+    g_string_append_c(out, ':');
+    json_write(out, attribute);
+}
+
+void record_before(GString *out, const struct json *old, const struct written_list *written,
+                   const struct json *gone)
+{
+    const struct json *last = NULL;
+    g_string_append(out, ",\"was\":{");
+    for (const struct written *w = written->first; w != NULL; w = w->next) {
+        if (w->named != last) {
+            write_before(out, old, w->named->key, w->named->key_length);
+        }
+        last = w->named;
+    }
+    for (const struct json *g = json_first(gone); g != NULL; g = g->next) {
+        size_t length = strcspn(g->string, " ");
+        g_autofree char *name = g_strndup(g->string, length);
+        bool written_too = false;
+        for (const struct written *w = written->first; w != NULL && !written_too; w = w->next) {
+            written_too = strcmp(w->named->key, name) == 0;
+        }
+        if (!written_too) {
+            write_before(out, old, name, length);
+        }
+    }
+    g_string_append_c(out, '}');
+}

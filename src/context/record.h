@@ -26,3 +26,11 @@ uint64_t record_end(struct txn *t, GString *out, const char *by);
 
 /* createdAt or modifiedAt: in an instance as stored, but not in a record. */
 bool is_time_member(const struct json *m);
+
+/* Notifications may have to say what was before a change. While anyone needs it, records carry it as "was"
+ * (see store/store.h). Counts who needs it: delta is 1 or -1. */
+void record_need_before(int delta);
+bool record_before_needed(void);
+/* "was": the attributes of old that the lists name, as they were. */
+void record_before(GString *out, const struct json *old, const struct written_list *written,
+                   const struct json *gone);

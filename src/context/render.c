@@ -174,8 +174,25 @@ static void write_sub_attribute(GString *out, const struct json *m, const struct
     render_attribute(out, m, &below);
 }
 
+/* previousValue, previousObject, …: the value before the change that a notification tells of. */
+static enum attribute_kind previous_kind(const struct json *m, const struct render *r)
+{
+    if (!r->changes || m->key_length <= 8 || memcmp(m->key, "previous", 8) != 0) {
+        return KIND_NONE;
+    }
+    g_autofree char *member = g_strndup(m->key + 8, m->key_length - 8);
+    member[0] = g_ascii_tolower(member[0]);
+    return kind_of_member(member, m->key_length - 8);
+}
+
 static void write_member(GString *out, const struct json *m, const struct render *r)
 {
+    enum attribute_kind previous = previous_kind(m, r);
+    if (previous != KIND_NONE) {
+        write_key(out, m->key);
+        write_value(out, previous, m, r);
+        return;
+    }
     if (is_key(m, "createdAt") || is_key(m, "modifiedAt") || is_key(m, "expiresAt")) {
         if (r->sys_attrs) {
             write_key(out, m->key);

@@ -19,6 +19,7 @@ struct render {
         *pick; /* only these members (stored names, "id", "type", "scope"); NULL-terminated, or NULL */
     const char *const *omit;                        /* all but these; or NULL */
     const struct projection *pick_tree, *omit_tree; /* for entities linked to this one (4.21); or NULL */
+    bool changes;             /* instances may have previousValue, previousObject, … (5.2.14.1) */
     bool joined;              /* Relationships may hold linked entities (render_entity) */
     const char *relationship; /* private: the attribute that is being written, when joined */
     const char *const

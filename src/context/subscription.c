@@ -10,6 +10,7 @@
 #include "context/api.h"
 #include "context/notifier.h"
 #include "context/query_api.h"
+#include "context/record.h"
 
 #define SPACE SUBSCRIPTION_SPACE
 #define PATH NGSI_PATH "/subscriptions"
@@ -19,15 +20,17 @@
 struct subscription_write {
     struct write_call w;
     struct subscription *s; /* a reference; NULL when deleting */
-    const char *text;
-    const char *state; /* of a new one: where it begins */
+    const char *state;      /* of a new one: where it begins */
     bool creating;
+    bool counted; /* among those who need what was before */
 };
 
 static const char *stored_text(struct arena *a, const struct subscription *s)
 {
     struct json *kept = json_object(a);
     json_add(kept, "body", json_copy(a, s->body));
+    json_add(kept, "createdAt", json_int(a, s->created));
+    json_add(kept, "modifiedAt", json_int(a, s->modified));
     if (s->context_value != NULL) {
         json_add(kept, "context", json_copy(a, s->context_value));
     }
@@ -53,7 +56,14 @@ static bool apply_put(struct write_call *w, struct txn *t, struct error *e)
             return false;
         }
     }
-    return txn_kv_put(t, SPACE, x->s->id, strlen(x->s->id), x->text, strlen(x->text), e);
+    if (x->s->needs_before) { /* the records of this commit are to have it already; dropped with the call */
+        record_need_before(1);
+        x->counted = true;
+    }
+    x->s->modified = txn_now(t);
+    x->s->created = x->creating ? txn_now(t) : x->s->created;
+    const char *text = stored_text(w->arena, x->s);
+    return txn_kv_put(t, SPACE, x->s->id, strlen(x->s->id), text, strlen(text), e);
 }
 
 static void reply_put(struct write_call *w)
@@ -91,7 +101,11 @@ static struct subscription_write *write_new(struct call *c, struct error *e)
 
 static void drop_subscription(struct write_call *w)
 {
-    subscription_unref(((struct subscription_write *)w)->s);
+    struct subscription_write *x = (struct subscription_write *)w;
+    if (x->counted) {
+        record_need_before(-1); /* the table counts it now */
+    }
+    subscription_unref(x->s);
 }
 
 static bool put_subscription(struct call *c, struct subscription *s, bool creating, struct error *e)
@@ -108,7 +122,6 @@ static bool put_subscription(struct call *c, struct subscription *s, bool creati
     x->s = s;
     x->w.clear = drop_subscription;
     x->creating = creating;
-    x->text = stored_text(c->arena, s);
     x->w.apply = apply_put;
     x->w.reply = reply_put;
     write_call_submit(&x->w);
@@ -147,6 +160,10 @@ static struct json *described(struct call *c, const char *id)
 {
     struct json *s = notifier_describe(c->space->notifier, c->arena, id);
     const struct json *context = call_context_member(c);
+    if (s != NULL && (c->options & CALL_SYS_ATTRS) == 0) {
+        json_remove(s, "createdAt");
+        json_remove(s, "modifiedAt");
+    }
     if (s != NULL && context != NULL) {
         json_set(c->arena, s, "@context", json_copy(c->arena, context));
     }
@@ -234,6 +251,9 @@ static bool update(struct call *c, struct error *e)
     }
     struct subscription *s =
         subscription_parse(body, c->context_value != NULL ? c->context_value : old->context_value, e);
+    if (s != NULL) {
+        s->created = old->created;
+    }
     return s != NULL && put_subscription(c, s, false, e);
 }
 
@@ -326,6 +346,8 @@ static void put_stored(struct notifier *n, struct view *v, const char *text)
         log_failure("notifier", "load a subscription", &e);
         return;
     }
+    s->created = json_get_int(kept, "createdAt", 0);
+    s->modified = json_get_int(kept, "modifiedAt", 0);
     const struct json *state = NULL;
     if (view_kv_get(v, a, NOTIFIER_SPACE, s->id, strlen(s->id), &state_text, &length)) {
         state = json_parse(a, state_text, length, NULL);

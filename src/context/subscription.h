@@ -2,6 +2,7 @@
 /* Subscriptions (ETSI GS CIM 009 V1.9.1, 5.2.12, 5.8): what they say, checked and compiled. */
 #pragma once
 
+#include "context/join.h"
 #include "context/query.h"
 #include "context/render.h"
 #include "http/http.h"
@@ -32,6 +33,7 @@ struct subscription_endpoint {
     int attempts; /* that fail one after the other before the subscription is parked */
     const char *uri;
     enum subscription_accept accept;
+    bool context_in_body;        /* the @context goes with the entities; else a Link header names it */
     const char *const *receiver; /* pairs of name and value, NULL-terminated */
     int timeout_ms;
     int cooldown_ms;
@@ -56,9 +58,13 @@ struct subscription {
     bool active;
     bool expires_known;
     instant expires;
-    int64_t throttling; /* µs; 0 = none */
-    int64_t interval;   /* µs; 0 = on change */
-    struct render render;
+    int64_t throttling;   /* µs; 0 = none */
+    int64_t interval;     /* µs; 0 = on change */
+    struct render render; /* with changes: values before the change are shown too */
+    struct join_text join;
+    int version;               /* of NGSI-LD that notifications are made for (4.3.6.8); 0 = ours */
+    bool needs_before;         /* of a change: what records have as "was" */
+    instant created, modified; /* 0 = not known */
     struct subscription_endpoint endpoint;
     const char *tenant; /* set by notifier_put: named in its notifications; NULL = the default one */
 };

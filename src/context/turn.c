@@ -20,12 +20,14 @@ void turn_init(struct turn *t, struct store *store, struct subscription *s, uint
         .store = store, .s = subscription_ref(s), .cursor = cursor, .coalesce = s->throttling > 0};
     t->texts = g_ptr_array_new_with_free_func(g_free);
     t->ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    t->linked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 }
 
 void turn_clear(struct turn *t)
 {
     g_ptr_array_unref(t->texts);
     g_hash_table_unref(t->ids);
+    g_hash_table_unref(t->linked);
     subscription_unref(t->s);
 }
 
@@ -58,7 +60,7 @@ static bool take_record(struct turn *t, struct view *v, uint64_t seq, const stru
             return false;
         }
         g_autoptr(GString) text = g_string_new("");
-        if (notification_add(text, t->s, v, record)) {
+        if (notification_add(text, t->s, v, record, t->linked)) {
             put_text(t, id, g_strdup(text->str));
             t->first = t->first == 0 ? seq : t->first;
             t->last = seq;
@@ -126,7 +128,7 @@ static bool add_current(void *user, const struct json *entity)
 {
     struct turn *t = user;
     g_autoptr(GString) text = g_string_new("");
-    notification_add_current(text, t->s, entity);
+    notification_add_current(text, t->s, t->view, entity, t->linked);
     put_text(t, json_get_string(entity, "id"), g_strdup(text->str));
     return t->bytes < MESSAGE_BYTES;
 }
@@ -136,6 +138,7 @@ void turn_read_current(struct turn *t)
     struct error e = {0};
     struct query_page page = {.limit = LIMIT_PAGE};
     view_auto v = view_begin(t->store);
+    t->view = v;
     if (!entity_query_run(&t->s->query, v, &page, add_current, t, &e)) {
         log_failure("notifier", t->s->id, &e);
     }
@@ -143,6 +146,14 @@ void turn_read_current(struct turn *t)
 
 char *turn_data(struct turn *t)
 {
+    GHashTableIter i;
+    void *id, *text;
+    g_hash_table_iter_init(&i, t->linked);
+    while (g_hash_table_iter_next(&i, &id, &text)) {
+        if (!g_hash_table_contains(t->ids, id)) {
+            g_ptr_array_add(t->texts, g_strdup(text));
+        }
+    }
     g_ptr_array_add(t->texts, NULL);
     return g_strjoinv(",", (char **)t->texts->pdata);
 }

@@ -11,6 +11,8 @@ struct turn {
     uint64_t first, last;   /* the records whose entities are in the message; 0 = none */
     uint64_t lost_to;       /* changes up to this one have been pruned; 0 = none */
     GPtrArray *texts;       /* of the entities, owned */
+    GHashTable *linked;     /* id → text, of join=flat */
+    struct view *view;      /* while reading what is there now */
     GHashTable *ids;        /* id → place in texts, plus one */
     size_t bytes;
     bool coalesce; /* throttled: the last of several changes of an entity stands for all */

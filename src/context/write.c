@@ -185,8 +185,12 @@ static bool log_change(struct writing *w, bool created)
     record_start(out, created ? "create" : "update", w->entry->id, types, w->now);
     record_attrs(out, &w->attrs);
     record_member(out, "gone", w->gone);
+    record_member(out, "same", w->same);
     if (!created) {
         record_member(out, "made", w->made);
+    }
+    if (!created && record_before_needed()) {
+        record_before(out, w->entry->entity, &w->attrs, w->gone);
     }
     digest_entity(out, w->next);
     if (!check_size(w, out->len)) {
@@ -319,6 +323,7 @@ bool entity_delete(struct txn *t, const char *id, const struct write *how, uint6
     }
     GString *out = entity_cache_text(cache);
     record_start(out, "delete", id, json_get(old, "type"), txn_now(t));
+    record_member(out, "was", record_before_needed() ? old : NULL);
     uint64_t record = record_end(t, out, how->by);
     if (seq != NULL) {
         *seq = record;

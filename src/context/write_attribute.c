@@ -110,6 +110,7 @@ struct instances {
     struct json **items;
     int count;
     bool changed;
+    bool differs; /* not only written, but with another content */
 };
 
 static int find_instance(const struct instances *all, const char *dataset)
@@ -161,7 +162,7 @@ static bool apply_instance(struct writing *w, const struct json *named, struct i
         if (old != NULL) {
             writing_note(w, &w->gone, named, dataset);
             all->items[at] = all->items[--all->count];
-            all->changed = true;
+            all->changed = all->differs = true;
         }
         return true;
     }
@@ -188,6 +189,7 @@ static bool apply_instance(struct writing *w, const struct json *named, struct i
         w->changed |= ENTITY_SHAPE;
     }
     collect(w, &w->attrs, named, made);
+    all->differs = all->differs || old == NULL || !same_instance(made, old);
     stamp(w, made, old);
     all->items[at >= 0 ? at : all->count++] = made;
     all->changed = true;
@@ -225,7 +227,7 @@ static void drop_instances(struct writing *w, const struct json *given, struct i
         if (instance_find(given, dataset) == NULL) {
             writing_note(w, &w->gone, given, dataset);
             all->items[i] = all->items[--all->count];
-            all->changed = true;
+            all->changed = all->differs = true;
         }
     }
 }
@@ -235,7 +237,7 @@ bool writing_attribute(struct writing *w, const struct json *given)
     struct json *slot = find_member(w, given);
     uint32_t most = (slot != NULL && slot->type == JSON_ARRAY ? slot->length : 1) +
                     (given->type == JSON_ARRAY ? given->length : 1);
-    struct instances all = {arena_alloc(w->arena, most * sizeof(struct json *)), 0, false};
+    struct instances all = {arena_alloc(w->arena, most * sizeof(struct json *)), 0, false, false};
     for (const struct json *i = slot != NULL ? instance_first(slot) : NULL; i != NULL;
          i = instance_next(slot, i)) {
         all.items[all.count++] = (struct json *)i;
@@ -254,6 +256,9 @@ bool writing_attribute(struct writing *w, const struct json *given)
     }
     if (!all.changed) {
         return true;
+    }
+    if (!all.differs) {
+        writing_note(w, &w->same, given, NULL);
     }
     if (given->key_length == 8 && memcmp(given->key, "location", 8) == 0 &&
         (all.count != 1 || before == NULL || !json_equal(before, instance_value(all.items[0])))) {

@@ -24,6 +24,7 @@ struct writing {
     struct written_list attrs; /* what the record will say */
     struct written_list late;  /* values older than the current ones, for the history only */
     struct json *gone;         /* array of names */
+    struct json *same;         /* array of names of attributes that were written as they are */
     struct json *made;         /* array of names of attributes that were not there before */
     int changed;               /* STORE_… */
     bool touched;              /* type or scope changed */

@@ -256,12 +256,14 @@ bool txn_value_delete(struct txn *t, int64_t index, const struct store_value *va
 /* One record is a JSON object:
  *   {"op": "create"|"update"|"delete", "id": "urn:…", "type": ["AirQualityObserved"], "at": 1772323200000000,
  *    "attrs": {"pm25": {"type":"Property","value":12,…} or an array of instances with datasetId},
- *    "gone": ["name", …], "made": ["name", …], "late": true, "by": "user name or input's name",
+ *    "gone": ["name", …], "made": ["name", …], "same": ["name", …], "late": true, "was": {…}, "by": "user name or input's name",
  *    "digest": "hex", "sm3": "hex"}
  * attrs holds, in stored form, only what this change wrote; gone names the attributes that it removed ("name"
  * or "name datasetId"); made names the attributes of an
  * update that the entity did not have before; the instances in attrs come without createdAt and modifiedAt
- * (which are at). digest and sm3, for entities of type Case or Rule, are the SHA-256 and SM3 of the canonical
+ * (which are at). same names the attributes in attrs that were written with the content that they had. was holds,
+ * when somebody needs it, the attributes in attrs and gone as they were before, and the whole entity where it was
+ * deleted. digest and sm3, for entities of type Case or Rule, are the SHA-256 and SM3 of the canonical
  * text of the whole entity after the change. late marks values older than the current ones: for the history
  * only, the entity keeps its newer values. A correction of the history has "op": "history" and is late; it
  * may have "drop": [{"attribute", "dataset", "from", "to"}], points that go, and "time", the time of those
