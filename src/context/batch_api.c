@@ -4,28 +4,14 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "context/api.h"
+#include "context/batch.h"
+#include "context/distributed.h"
+#include "context/entity.h"
 #include "context/ingest.h"
 #include "context/query_api.h"
 #include "context/routes.h"
 
-/* One element. It fails or succeeds by itself. */
-struct item {
-    const char *id;              /* "" when it has none that could be read */
-    struct json *fragment;       /* NULL when failed, or when only the id counts */
-    const struct error *failure; /* in the arena; NULL = good so far */
-    bool created;
-};
-
-struct batch {
-    struct write_call write; /* first: the job leads back here */
-    struct item *items;
-    int count;
-    bool (*one)(struct batch *b, struct txn *t, struct item *item, struct error *e);
-    bool lists_created; /* answers 201 with the ids that were created */
-};
-
-static void fail(struct batch *b, struct item *item, const struct error *e)
+static void fail(struct batch *b, struct batch_item *item, const struct error *e)
 {
     struct error *copy = arena_alloc(b->write.arena, sizeof *copy);
     *copy = *e;
@@ -45,9 +31,9 @@ static bool apply_batch(struct write_call *w, struct txn *t, struct error *e)
 {
     struct batch *b = (struct batch *)w;
     for (int i = 0; i < b->count; i++) {
-        struct item *item = &b->items[i];
+        struct batch_item *item = &b->items[i];
         struct error one = {0};
-        if (item->failure != NULL || b->one(b, t, item, &one)) {
+        if (item->failure != NULL || item->elsewhere || b->one(b, t, item, &one)) {
             continue;
         }
         if (is_fatal(&one)) {
@@ -59,7 +45,7 @@ static bool apply_batch(struct write_call *w, struct txn *t, struct error *e)
     return true;
 }
 
-static bool write_one(struct batch *b, struct txn *t, struct item *item, struct error *e)
+static bool write_one(struct batch *b, struct txn *t, struct batch_item *item, struct error *e)
 {
     struct write_result result;
     bool ok = entity_write(t, b->write.arena, item->fragment, &b->write.how, &result, e);
@@ -67,22 +53,38 @@ static bool write_one(struct batch *b, struct txn *t, struct item *item, struct 
     return ok;
 }
 
-static bool delete_one(struct batch *b, struct txn *t, struct item *item, struct error *e)
+static bool delete_one(struct batch *b, struct txn *t, struct batch_item *item, struct error *e)
 {
     return entity_delete(t, item->id, &b->write.how, NULL, e);
 }
 
 /* ---- the reply ---- */
 
-static struct json *problem(struct batch *b, const struct error *e)
+struct json *batch_error(struct arena *a, bool chinese, const char *entity, const struct error *e,
+                         const char *registration)
 {
-    struct arena *a = b->write.arena;
-    struct json *p = json_object(a);
+    struct json *one = json_object(a);
+    json_add(one, "entityId", json_string(a, entity));
+    struct json *p = json_add(one, "error", json_object(a));
     json_add(p, "type", json_string(a, error_type(e->code)));
-    json_add(p, "title", json_string(a, error_title(e->code, b->write.chinese)));
+    json_add(p, "title", json_string(a, error_title(e->code, chinese)));
     json_add(p, "status", json_int(a, error_status(e->code)));
-    json_add(p, "detail", json_string(a, b->write.chinese ? e->zh : e->en));
-    return p;
+    json_add(p, "detail", json_string(a, chinese ? e->zh : e->en));
+    if (registration != NULL) {
+        json_add(one, "registrationId", json_string(a, registration));
+    }
+    return one;
+}
+
+/* Its absence here is no failure when a source has taken part. */
+static bool failed_here(const struct batch_item *item)
+{
+    return item->failure != NULL && !(item->spread && item->failure->code == ERROR_NOT_FOUND);
+}
+
+static bool succeeded(const struct batch_item *item)
+{
+    return item->done || (item->failure == NULL && !item->elsewhere);
 }
 
 /* BatchOperationResult (5.2.16). */
@@ -93,14 +95,16 @@ static struct json *batch_result(struct batch *b)
     struct json *success = json_add(out, "success", json_array(a));
     struct json *errors = json_add(out, "errors", json_array(a));
     for (int i = 0; i < b->count; i++) {
-        struct item *item = &b->items[i];
-        if (item->failure == NULL) {
+        struct batch_item *item = &b->items[i];
+        if (succeeded(item)) {
             json_append(success, json_string(a, item->id));
-            continue;
         }
-        struct json *one = json_append(errors, json_object(a));
-        json_add(one, "entityId", json_string(a, item->id));
-        json_add(one, "error", problem(b, item->failure));
+        if (failed_here(item)) {
+            json_append(errors, batch_error(a, b->write.chinese, item->id, item->failure, NULL));
+        }
+        for (const struct json *one = json_first(item->errors); one != NULL; one = one->next) {
+            json_append(errors, json_alias(a, one));
+        }
     }
     return out;
 }
@@ -116,21 +120,35 @@ static struct json *created_ids(struct batch *b)
     return ids;
 }
 
-static void reply_batch(struct write_call *w)
+void batch_reply(struct batch *b)
 {
-    struct batch *b = (struct batch *)w;
+    struct request *r = b->write.request;
     bool failed = false, created = false;
     for (int i = 0; i < b->count; i++) {
-        failed = failed || b->items[i].failure != NULL;
+        failed = failed || failed_here(&b->items[i]) || b->items[i].errors != NULL;
         created = created || b->items[i].created;
     }
     if (failed) {
-        reply_json(w->request, 207, batch_result(b));
+        reply_json(r, 207, batch_result(b));
     } else if (created && b->lists_created) {
-        reply_json(w->request, 201, created_ids(b));
+        reply_json(r, 201, created_ids(b));
     } else {
-        reply_empty(w->request, 204);
+        reply_empty(r, 204);
     }
+}
+
+static void reply_batch(struct write_call *w)
+{
+    batch_reply((struct batch *)w);
+}
+
+static bool submit(struct call *c, struct batch *b, struct error *e)
+{
+    if (!distributed_is_local(c)) {
+        return distributed_batch(c, b, e);
+    }
+    write_call_submit(&b->write);
+    return true;
 }
 
 /* ---- the body ---- */
@@ -157,13 +175,13 @@ static struct batch *batch_new(struct call *c, enum context_mode mode, int flags
     }
     b->write.apply = apply_batch;
     b->write.reply = reply_batch;
-    b->items = arena_array(c->arena, struct item, body->length);
+    b->items = arena_array(c->arena, struct batch_item, body->length);
     return b;
 }
 
 static void read_entity(struct call *c, struct batch *b, const struct json *element, int flags)
 {
-    struct item *item = &b->items[b->count++];
+    struct batch_item *item = &b->items[b->count++];
     struct error e = {0};
     ld_context_auto own = NULL;
     const char *id = json_get_string(element, "id");
@@ -182,8 +200,8 @@ static void read_entity(struct call *c, struct batch *b, const struct json *elem
     }
 }
 
-static bool write_entities(struct call *c, enum context_mode mode, int flags, int ingest, bool lists_created,
-                           struct error *e)
+static bool write_entities(struct call *c, enum registration_operation operation, enum context_mode mode,
+                           int flags, int ingest, bool lists_created, struct error *e)
 {
     struct batch *b = batch_new(c, mode, flags, e);
     if (b == NULL) {
@@ -191,35 +209,37 @@ static bool write_entities(struct call *c, enum context_mode mode, int flags, in
     }
     b->one = write_one;
     b->lists_created = lists_created;
+    b->operation = operation;
     for (const struct json *element = json_first(request_json(c->request, e)); element != NULL;
          element = element->next) {
         read_entity(c, b, element, ingest | INGEST_ID);
     }
-    write_call_submit(&b->write);
-    return true;
+    return submit(c, b, e);
 }
 
 static bool batch_create(struct call *c, struct error *e)
 {
-    return write_entities(c, CONTEXT_CREATE, 0, INGEST_TYPE, true, e);
+    return write_entities(c, OP_CREATE_BATCH, CONTEXT_CREATE, 0, INGEST_TYPE, true, e);
 }
 
 static bool batch_upsert(struct call *c, struct error *e)
 {
     bool update = (c->options & CALL_UPDATE) != 0;
-    return write_entities(c, update ? CONTEXT_UPDATE : CONTEXT_REPLACE, 0, INGEST_TYPE, true, e);
+    return write_entities(c, OP_UPSERT_BATCH, update ? CONTEXT_UPDATE : CONTEXT_REPLACE, 0, INGEST_TYPE, true,
+                          e);
 }
 
 static bool batch_update(struct call *c, struct error *e)
 {
     bool keep = (c->options & CALL_NO_OVERWRITE) != 0;
-    return write_entities(c, keep ? CONTEXT_APPEND : CONTEXT_UPDATE, CONTEXT_MUST_EXIST, INGEST_NULLS, false,
-                          e);
+    return write_entities(c, OP_UPDATE_BATCH, keep ? CONTEXT_APPEND : CONTEXT_UPDATE, CONTEXT_MUST_EXIST,
+                          INGEST_NULLS, false, e);
 }
 
 static bool batch_merge(struct call *c, struct error *e)
 {
-    return write_entities(c, CONTEXT_MERGE, CONTEXT_MUST_EXIST, INGEST_NULLS | INGEST_PARTIAL, false, e);
+    return write_entities(c, OP_MERGE_BATCH, CONTEXT_MERGE, CONTEXT_MUST_EXIST, INGEST_NULLS | INGEST_PARTIAL,
+                          false, e);
 }
 
 static bool batch_delete(struct call *c, struct error *e)
@@ -230,15 +250,15 @@ static bool batch_delete(struct call *c, struct error *e)
     }
     b->one = delete_one;
     for (const struct json *id = json_first(request_json(c->request, e)); id != NULL; id = id->next) {
-        struct item *item = &b->items[b->count++];
+        struct batch_item *item = &b->items[b->count++];
         struct error one = {0};
         item->id = id->type == JSON_STRING ? id->string : "";
         if (!ingest_uri("id", item->id, strlen(item->id), &one)) {
             fail(b, item, &one);
         }
     }
-    write_call_submit(&b->write);
-    return true;
+    b->operation = OP_DELETE_BATCH;
+    return submit(c, b, e);
 }
 
 /* ---- operations ---- */
@@ -282,10 +302,10 @@ void serve_batch_delete(struct request *r)
 
 void serve_batch_query(struct request *r)
 {
-    static const char *const body_parameters[] = {
-        "limit", "offset",           "count", "options",       "format",    "local",
-        "lang",  "geometryProperty", "csf",   "splitEntities", "entityMap", "entityMapLifetime",
-        NULL};
+    static const char *const body_parameters[] = {"limit",  "offset",        "count",     "options",
+                                                  "format", "local",         "lang",      "geometryProperty",
+                                                  "csf",    "splitEntities", "entityMap", "entityMapLifetime",
+                                                  NULL};
     static const char *const options[] = {"normalized", "concise", "simplified", "keyValues",
                                           "sysAttrs",   "count",   NULL};
     static const struct operation o = {query_by_body, body_parameters, options, true};

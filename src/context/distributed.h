@@ -4,6 +4,7 @@
 #pragma once
 
 #include "context/answer.h"
+#include "context/batch.h"
 #include "context/query.h"
 #include "context/query_api.h"
 #include "context/registration.h"
@@ -39,6 +40,5 @@ bool distributed_query(struct call *c, const struct distributed_query *q, struct
  * returns false with e set. */
 bool distributed_write(struct call *c, struct write_call *w, enum registration_operation operation,
                        struct error *e);
-/* A BatchEntityError (5.2.17); r may be NULL. */
-struct json *distributed_batch_error(struct call *c, const char *entity, const struct error *e,
-                                     const struct registration *r);
+/* A batch operation; takes it over. */
+bool distributed_batch(struct call *c, struct batch *b, struct error *e);

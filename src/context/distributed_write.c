@@ -3,6 +3,7 @@
  * exclusive or redirect registration claims goes there and is not kept here; inclusive ones get a copy;
  * auxiliary ones nothing. */
 #include "context/distributed_write.h"
+#include "context/distributed_split.h"
 
 #include <string.h>
 
@@ -34,17 +35,6 @@ static bool is_about_one_attribute(enum registration_operation operation)
     return operation == OP_UPDATE_ATTRS || operation == OP_REPLACE_ATTRS || operation == OP_DELETE_ATTRS;
 }
 
-static struct json *part_of(struct arena *a, const struct json *given, const char *const *attributes)
-{
-    struct json *part = json_object(a);
-    for (const struct json *m = given->first; m != NULL; m = m->next) {
-        if (!entity_is_attribute(m) || (attributes != NULL && g_strv_contains(attributes, m->key))) {
-            json_add(part, m->key, json_alias(a, m));
-        }
-    }
-    return part;
-}
-
 static void add_body(struct spread_write *s, struct forward *f, const char *const *attributes)
 {
     struct arena *a = s->gather->call.arena;
@@ -53,7 +43,7 @@ static void add_body(struct spread_write *s, struct forward *f, const char *cons
     if (is_about_one_attribute(s->operation)) {
         render_attribute(text, json_get(s->given, attributes[0]), &render);
     } else {
-        render_entity(text, part_of(a, s->given, attributes), &render);
+        render_entity(text, split_fragment(a, s->given, attributes), &render);
     }
     forward_body(f, text);
 }
@@ -115,92 +105,18 @@ static void forward_part(struct spread_write *s, const struct registry_match *m,
 
 /* ---- who gets what ---- */
 
-struct split {
-    struct spread_write *write;
-    const char *const *attributes; /* of the request */
-    int count;
-    enum registration_mode *owner; /* per attribute: the mode that claims it; INCLUSIVE = nobody */
-    bool whole;                    /* claimed with all its attributes, named or not */
-};
-
-/* The attributes of the request that the registration takes, NULL-terminated. */
-static const char *const *taken(const struct split *s, const struct registry_match *m, int *count)
+static void spread(struct spread_write *s, const char *const *attributes, int count)
 {
-    const char **names = arena_array(s->write->gather->call.arena, const char *, s->count + 1);
-    enum registration_mode mode = m->registration->mode;
-    *count = 0;
-    for (int i = 0; i < s->count; i++) {
-        bool covered = false;
-        for (int k = 0; k < m->attributes_count; k++) {
-            covered = covered || strcmp(m->attributes[k], s->attributes[i]) == 0;
-        }
-        if (covered && mode <= s->owner[i]) {
-            names[(*count)++] = s->attributes[i];
-            s->owner[i] = mode;
-        }
+    struct arena *a = s->gather->call.arena;
+    bool deletes = s->operation == OP_DELETE_ENTITY;
+    struct split split = split_entity(a, &s->matches, attributes, count, deletes);
+    for (int i = 0; i < split.count; i++) {
+        forward_part(s, split.parts[i].match, split.parts[i].attributes);
     }
-    return names;
-}
-
-static bool covers_everything(const struct registry_match *m)
-{
-    for (int i = 0; i < m->parts_count; i++) {
-        if (m->parts[i].info->attributes == NULL) {
-            return true;
-        }
+    s->here = split.here;
+    if (s->given != NULL && split.rest_count < count) {
+        s->write->fragment = split_fragment(a, s->given, split.rest);
     }
-    return false;
-}
-
-static void split_one(struct split *s, const struct registry_match *m)
-{
-    enum registration_mode mode = m->registration->mode;
-    int count;
-    if (mode == REGISTRATION_AUXILIARY) {
-        return;
-    }
-    if (s->write->operation == OP_DELETE_ENTITY) {
-        forward_part(s->write, m, NULL);
-        return;
-    }
-    const char *const *names = taken(s, m, &count);
-    if (count > 0 || (s->count == 0 && covers_everything(m) && !s->whole)) {
-        forward_part(s->write, m, names);
-    }
-    s->whole = s->whole || (mode <= REGISTRATION_REDIRECT && covers_everything(m));
-}
-
-/* What nobody claims stays here. */
-static void keep_rest(struct split *s)
-{
-    struct spread_write *w = s->write;
-    struct arena *a = w->gather->call.arena;
-    const char **names = arena_array(a, const char *, s->count + 1);
-    int n = 0;
-    for (int i = 0; i < s->count; i++) {
-        if (s->owner[i] == REGISTRATION_INCLUSIVE) {
-            names[n++] = s->attributes[i];
-        }
-    }
-    w->here = w->operation == OP_DELETE_ENTITY || n > 0 || (s->count == 0 && !s->whole);
-    if (w->given != NULL && n < s->count) {
-        w->write->fragment = part_of(a, w->given, names);
-    }
-}
-
-static const char *const *attributes_of(struct arena *a, const struct write_call *w, int *count)
-{
-    const char **names = arena_array(a, const char *, (w->fragment != NULL ? w->fragment->length : 0) + 2);
-    *count = 0;
-    if (w->attribute != NULL) {
-        names[(*count)++] = w->attribute;
-    }
-    for (const struct json *m = json_first(w->fragment); m != NULL; m = m->next) {
-        if (entity_is_attribute(m)) {
-            names[(*count)++] = m->key;
-        }
-    }
-    return names;
 }
 
 /* ---- the part here ---- */
@@ -254,31 +170,34 @@ static const struct json *known_types(struct call *c, const struct spread_write 
     return types != NULL && s->operation != OP_CREATE_ENTITY ? types : json_get(s->given, "type");
 }
 
+static const char *const *one_name(struct arena *a, const char *name, int *count)
+{
+    const char **names = arena_array(a, const char *, 2);
+    names[0] = name;
+    *count = 1;
+    return names;
+}
+
 static bool plan(struct call *c, struct spread_write *s, struct error *e)
 {
     struct registry_query q;
     struct q *csf;
-    struct split split = {.write = s};
+    int count = 0;
     if (!plan_begin(c, &q, &csf, 0, e)) {
         return false;
     }
-    split.attributes = attributes_of(c->arena, s->write, &split.count);
-    split.owner = arena_array(c->arena, enum registration_mode, split.count + 1);
-    for (int i = 0; i < split.count; i++) {
-        split.owner[i] = REGISTRATION_INCLUSIVE;
-    }
+    const char *const *attributes = s->write->attribute != NULL
+                                        ? one_name(c->arena, s->write->attribute, &count)
+                                        : split_attributes(c->arena, s->write->fragment, &count);
     q.ids = &s->id;
     q.ids_count = 1;
     q.types = known_types(c, s);
     q.type = q.types == NULL ? s->write->type : NULL;
-    q.attributes = split.attributes;
-    q.attributes_count = split.count;
+    q.attributes = attributes;
+    q.attributes_count = count;
     q.via = NULL; /* what leads back must not be kept here instead */
     s->matches = registry_match(c->space->registry, c->arena, &q);
-    for (int i = 0; i < s->matches.count; i++) {
-        split_one(&split, &s->matches.items[i]);
-    }
-    keep_rest(&split);
+    spread(s, attributes, count);
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The answer to a write that was spread: as if it were one when all went well, one error when all failed
  * alike, else who did what (207). */
+#include "context/batch.h"
 #include "context/distributed_write.h"
 
 #include <string.h>
@@ -77,23 +78,6 @@ static const char *sentence(const struct spread_write *s, const struct error *e)
     return s->gather->call.chinese ? e->zh : e->en;
 }
 
-struct json *distributed_batch_error(struct call *c, const char *entity, const struct error *e,
-                                     const struct registration *r)
-{
-    struct arena *a = c->arena;
-    struct json *one = json_object(a);
-    json_add(one, "entityId", json_string(a, entity));
-    struct json *p = json_add(one, "error", json_object(a));
-    json_add(p, "type", json_string(a, error_type(e->code)));
-    json_add(p, "title", json_string(a, error_title(e->code, c->chinese)));
-    json_add(p, "status", json_int(a, error_status(e->code)));
-    json_add(p, "detail", json_string(a, c->chinese ? e->zh : e->en));
-    if (r != NULL) {
-        json_add(one, "registrationId", json_string(a, r->id));
-    }
-    return one;
-}
-
 /* BatchOperationResult (5.2.16). */
 static struct json *entity_result(struct spread_write *s, const GArray *all)
 {
@@ -104,9 +88,8 @@ static struct json *entity_result(struct spread_write *s, const GArray *all)
     for (guint i = 0; i < all->len; i++) {
         const struct outcome *o = &g_array_index(all, struct outcome, i);
         if (!o->ok) {
-            json_append(errors,
-                        distributed_batch_error(c, s->id, &o->failure,
-                                                o->forward != NULL ? o->forward->registration : NULL));
+            json_append(errors, batch_error(c->arena, c->chinese, s->id, &o->failure,
+                                            o->forward != NULL ? o->forward->registration->id : NULL));
         } else if (success->length == 0) {
             json_append(success, json_string(c->arena, s->id));
         }

@@ -15,6 +15,7 @@ enum {
     CONNECTIONS = 128,
     CONNECTIONS_TO_ONE = 16,
     WORKERS = 4,
+    AT_A_TIME = 64,         /* requests of one gather on their way */
     TIMEOUT_MS = 5000,      /* of one source that says nothing else */
     TIMEOUT_MOST_MS = 30000 /* of one source, and of all together */
 };
@@ -23,11 +24,16 @@ static struct http_client *client;
 static GThreadPool *workers;
 static gint64 held_by_all; /* atomic: bytes of answers kept at the moment */
 
+static bool send_some(struct gather *g);
+
+/* All that was sent is answered: sends more, or goes on. */
 static void work(void *data, void *user)
 {
     struct gather *g = data;
     (void)user;
-    g->then(g);
+    if (!send_some(g)) {
+        g->then(g);
+    }
 }
 
 bool forward_start(struct store *s, struct error *e)
@@ -222,12 +228,31 @@ static void send_forward(struct gather *g, struct forward *f)
 
 static bool is_waiting(const struct gather *g)
 {
-    for (guint i = 0; i < g->forwards->len; i++) {
+    for (guint i = g->next; i < g->forwards->len; i++) {
         if (!((const struct forward *)g->forwards->pdata[i])->sent) {
             return true;
         }
     }
     return false;
+}
+
+/* Sends the next few of those that wait; false when there are none. */
+static bool send_some(struct gather *g)
+{
+    if (!is_waiting(g)) {
+        return false;
+    }
+    g->pending = 1; /* ours, until these are sent */
+    guint n = g->forwards->len;
+    for (int sent = 0; g->next < n && sent < AT_A_TIME; g->next++) {
+        struct forward *f = g->forwards->pdata[g->next];
+        if (!f->sent) {
+            send_forward(g, f);
+            sent++;
+        }
+    }
+    release(g);
+    return true;
 }
 
 void gather_suspend(struct gather *g)
@@ -246,15 +271,7 @@ void gather_run(struct gather *g, void (*then)(struct gather *g))
         return;
     }
     gather_suspend(g);
-    g->pending = 1; /* ours, until all are sent */
-    guint n = g->forwards->len;
-    for (guint i = 0; i < n; i++) {
-        struct forward *f = g->forwards->pdata[i];
-        if (!f->sent) {
-            send_forward(g, f);
-        }
-    }
-    release(g);
+    send_some(g);
 }
 
 static void free_forward(struct forward *f)

@@ -46,6 +46,7 @@ struct gather {
     void (*then)(struct gather *g);
     void *user;
     int64_t deadline; /* monotonic, of all of it */
+    guint next;       /* the first forward that may be unsent */
     gint pending;
     bool suspended;
     int64_t held; /* bytes of answers */
