@@ -39,6 +39,8 @@ enum {
     LIMIT_PACK_NODES = 100000,      /* nodes of one YAML file, aliases expanded */
     LIMIT_TEXT = 20000,             /* bytes of one comment or form field */
     LIMIT_TEMPORAL_POINTS = 100000, /* instances in one temporal answer */
+    LIMIT_EXPORTS = 16,             /* files of histories being made at once */
+    LIMIT_EXPORT_COLUMNS = 500,     /* columns of one of them */
     LIMIT_TYPES = 100,              /* types of one entity, scopes of one entity */
     LIMIT_ATTRIBUTE_DEPTH = 5,      /* levels of attributes of attributes */
     LIMIT_SCAN_SILENT = 1000,       /* entities that a query may look at in vain without saying so */

@@ -98,13 +98,13 @@ static bool read_options(struct call *c, const struct operation *o, struct error
     static const char *const formats[] = {"normalized",     "concise",          "simplified", "keyValues",
                                           "temporalValues", "aggregatedValues", NULL};
     static const char *const plain_formats[] = {"normalized", "concise", "simplified", "keyValues", NULL};
-    const char *const *known = o->temporal ? formats : plain_formats;
+    const char *const *known = o->formats != NULL ? o->formats : o->temporal ? formats : plain_formats;
     if (format != NULL && !listed(known, format)) {
         g_autofree char *list = g_strjoinv(", ", (char **)known);
         return error_set(e, ERROR_INVALID_REQUEST, "format=%.40s: known are %s", "format=%.40s：可用 %s",
                          format, list);
     }
-    return format == NULL || take_option(c, format, e);
+    return format == NULL || o->formats != NULL || take_option(c, format, e);
 }
 
 bool call_flag(struct call *c, const char *name, bool *value, struct error *e)

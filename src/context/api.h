@@ -48,6 +48,7 @@ struct operation {
     bool csv;                      /* can answer as text/csv */
     bool creates;                  /* makes a tenant that is not there yet (5.5.10) */
     bool shared;                   /* works on what all spaces have together: the hosted @contexts */
+    const char *const *formats;    /* the words of format= when they are its own, which it reads; or NULL */
 };
 /* Serves the request: checks tenant, parameters, Accept and Link, runs the operation, replies its error. */
 void call_serve(struct request *r, const struct operation *operation);

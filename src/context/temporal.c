@@ -2,7 +2,7 @@
 /* /ngsi-ld/v1/temporal: the routes. */
 #include "context/temporal.h"
 
-#include "context/temporal_job.h"
+#include "context/temporal_export.h"
 #include "context/temporal_write.h"
 
 #define REPRESENTATION                                                                                       \
@@ -98,6 +98,28 @@ static void serve_delete_attribute_range(struct request *r)
     call_serve(r, &o);
 }
 
+#define EXPORT                                                                                      \
+    "timerel", "timeAt", "endTimeAt", "timeproperty", "attrs", "pick", "omit", "datasetId", "lang", \
+        "format", "charset", "zone"
+
+static void serve_export_one(struct request *r)
+{
+    static const char *const parameters[] = {EXPORT, NULL};
+    static const struct operation o = {
+        .run = temporal_export_one, .parameters = parameters, .formats = export_formats};
+    call_serve(r, &o);
+}
+
+static void serve_export_many(struct request *r)
+{
+    static const char *const parameters[] = {EXPORT,        "id",          "idPattern", "type",
+                                             "q",           "scopeQ",      "georel",    "geometry",
+                                             "coordinates", "geoproperty", "local",     NULL};
+    static const struct operation o = {
+        .run = temporal_export_many, .parameters = parameters, .formats = export_formats};
+    call_serve(r, &o);
+}
+
 #define WRITE "entities.write"
 #define PATH NGSI_PATH "/temporal/entities"
 const struct route temporal_routes[] = {
@@ -116,6 +138,12 @@ const struct route temporal_routes[] = {
      "Correct one instance in the history of an attribute", "更正属性历史中的一个实例", 0},
     {"DELETE", PATH "/{id}/attrs/{attr}/{instance}", WRITE, serve_delete_instance,
      "Delete one instance from the history of an attribute", "删除属性历史中的一个实例", 0},
+    {"GET", "/api/v1/history", "", serve_export_many,
+     "Histories that a query finds as a file of any length; format=csv|ndjson|geojson, charset=gb18030, "
+     "zone=+08:00",
+     "将查询到的历史导出为文件（不限长度）；format=csv|ndjson|geojson，charset=gb18030，zone=+08:00", 0},
+    {"GET", "/api/v1/history/{id}", "", serve_export_one, "The history of an entity as such a file",
+     "将实体历史导出为文件", 0},
     {"DELETE", "/api/v1/history/{id}", WRITE, serve_delete_range,
      "Delete a range of time from the history of an entity; timerel, timeAt, endTimeAt",
      "删除实体一段时间的历史", 0},

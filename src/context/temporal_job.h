@@ -12,6 +12,7 @@ struct temporal_job {
     const char *by;                             /* who asks */
     const char *attribute, *dataset, *instance; /* for changes */
     struct json *fragment;
+    const void *choices; /* of an export */
     struct temporal_query q;
     struct entity_query selection; /* which entities, by id and type */
     struct q *filter;              /* these three are held against the history */

@@ -108,6 +108,15 @@ bool temporal_is_deletion(const struct history_point *p);
 /* One instance in stored form, made of a point; with its instanceId when entity is given. */
 struct json *temporal_instance(struct arena *a, const struct history_series *series, const char *entity,
                                const struct temporal_point *p);
-
-/* Streams an entity's history as CSV with one row a moment; replies. */
-bool temporal_csv(struct call *c, const struct temporal_query *q, const char *id, struct error *e);
+/* Is the series one of those to be shown? */
+bool temporal_shows_series(const struct temporal_query *q, const struct history_series *s);
+/* Does the point have the Temporal Property that a query goes by? */
+bool temporal_has_property(enum temporal_property property, const struct history_series *s,
+                           const struct history_point *p);
+/* Do the instances of an entity in the range satisfy the filter? all: its series. */
+bool temporal_passes(const struct temporal_query *q, const struct json *entity,
+                     const struct history_series *all, int count, const struct temporal_filter *filter,
+                     bool *passes, struct error *e);
+/* The value of a point as the simplified representation of its kind has it. */
+void temporal_render_value(GString *out, const struct history_series *s, const struct temporal_point *p,
+                           const struct render *r);

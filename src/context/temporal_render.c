@@ -71,11 +71,10 @@ static enum attribute_kind kind_of(const struct temporal_series *s)
     return kind != KIND_NONE ? kind : KIND_PROPERTY;
 }
 
-/* A value as the simplified representation of its kind has it. */
-static void append_value(GString *out, const struct temporal_series *s, const struct temporal_point *p,
-                         const struct render *r)
+void temporal_render_value(GString *out, const struct history_series *s, const struct temporal_point *p,
+                           const struct render *r)
 {
-    enum attribute_kind kind = kind_of(s);
+    enum attribute_kind kind = kind_of_type(s->type, strlen(s->type));
     if (p->is_number) {
         struct json number = {.type = JSON_DOUBLE, .number = p->number};
         json_write(out, &number);
@@ -84,7 +83,7 @@ static void append_value(GString *out, const struct temporal_series *s, const st
         struct render own = *r;
         own.format = RENDER_SIMPLIFIED;
         own.arena = scratch;
-        render_instance(out, temporal_instance(scratch, &s->series, NULL, p), &own);
+        render_instance(out, temporal_instance(scratch, s, NULL, p), &own);
     } else {
         g_string_append(out, p->text);
     }
@@ -111,7 +110,7 @@ static void render_values(GString *out, const struct temporal_series *s, const s
         const struct temporal_point *p = &g_array_index(s->points, struct temporal_point, i);
         comma(out);
         g_string_append_c(out, '[');
-        append_value(out, s, p, r);
+        temporal_render_value(out, &s->series, p, r);
         g_string_append_c(out, ',');
         append_time(out, p->at);
         g_string_append_c(out, ']');

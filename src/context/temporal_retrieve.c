@@ -6,7 +6,7 @@
 #include "base/limits.h"
 #include "context/entity.h"
 #include "context/gone.h"
-#include "context/temporal_job.h"
+#include "context/temporal_export.h"
 
 /* ---- answers ---- */
 
@@ -77,7 +77,7 @@ bool temporal_retrieve(struct call *c, struct error *e)
         return false;
     }
     if (c->accept == MEDIA_CSV) {
-        return temporal_csv(c, &q, id, e);
+        return temporal_export_csv(c, &q, id, e);
     }
     struct temporal_job *j = temporal_job_new(c, work_retrieve);
     j->id = id;

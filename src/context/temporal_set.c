@@ -147,9 +147,8 @@ const char *temporal_content_range(const struct temporal_set *s)
 
 /* ---- reading ---- */
 
-/* Does the point have the Temporal Property that the query goes by? */
-static bool has_property(enum temporal_property property, const struct history_series *h,
-                         const struct history_point *p)
+bool temporal_has_property(enum temporal_property property, const struct history_series *h,
+                           const struct history_point *p)
 {
     switch (property) {
     case TEMPORAL_OBSERVED: return h->observed && !temporal_is_deletion(p);
@@ -175,7 +174,7 @@ static bool take_point(void *user, const struct history_point *p)
 {
     struct reader *r = user;
     struct temporal_set *s = r->set;
-    if (!has_property(s->q->property, &r->series->series, p)) {
+    if (!temporal_has_property(s->q->property, &r->series->series, p)) {
         return true;
     }
     r->found = true;
@@ -193,14 +192,14 @@ static bool take_point(void *user, const struct history_point *p)
 static bool notice_point(void *user, const struct history_point *p)
 {
     struct reader *r = user;
-    r->found = has_property(r->set->q->property, &r->series->series, p);
+    r->found = temporal_has_property(r->set->q->property, &r->series->series, p);
     return !r->found;
 }
 
 static bool aggregate_point(void *user, const struct history_point *p)
 {
     struct reader *r = user;
-    if (temporal_is_deletion(p) || !has_property(r->set->q->property, &r->series->series, p)) {
+    if (temporal_is_deletion(p) || !temporal_has_property(r->set->q->property, &r->series->series, p)) {
         return true;
     }
     r->found = true;
@@ -304,7 +303,7 @@ struct filtering {
 static bool take_instance(void *user, const struct history_point *p)
 {
     struct filtering *f = user;
-    if (temporal_is_deletion(p) || !has_property(f->q->property, f->series, p)) {
+    if (temporal_is_deletion(p) || !temporal_has_property(f->q->property, f->series, p)) {
         return true;
     }
     struct temporal_point point = {.at = p->at, .is_number = p->is_number, .number = p->number};
@@ -351,12 +350,13 @@ static struct json *as_entity(struct arena *a, const struct temporal_query *q, c
     return out;
 }
 
-static bool passes(struct temporal_set *s, const struct json *entity, const struct history_series *all,
-                   int count, const struct temporal_filter *filter, bool *found, struct error *e)
+bool temporal_passes(const struct temporal_query *q, const struct json *entity,
+                     const struct history_series *all, int count, const struct temporal_filter *filter,
+                     bool *passes, struct error *e)
 {
     arena_auto scratch = arena_new();
-    const struct json *seen = as_entity(scratch, s->q, entity, all, count, e);
-    *found = seen != NULL && filter->holds(filter->user, seen);
+    const struct json *seen = as_entity(scratch, q, entity, all, count, e);
+    *passes = seen != NULL && filter->holds(filter->user, seen);
     return seen != NULL;
 }
 
@@ -367,14 +367,18 @@ static bool lists(const char *const *names, const char *name)
     return names == NULL || g_strv_contains(names, name);
 }
 
-/* The series that are to be shown. */
+bool temporal_shows_series(const struct temporal_query *q, const struct history_series *s)
+{
+    return temporal_query_shows(q, s->attribute) &&
+           lists(q->render.datasets, *s->dataset != '\0' ? s->dataset : "@none");
+}
+
 static void choose_series(const struct temporal_query *q, struct temporal_entity *t,
                           const struct history_series *all, int count)
 {
     t->series = arena_array(t->arena, struct temporal_series, count);
     for (int i = 0; i < count; i++) {
-        if (temporal_query_shows(q, all[i].attribute) &&
-            lists(q->render.datasets, *all[i].dataset != '\0' ? all[i].dataset : "@none")) {
+        if (temporal_shows_series(q, &all[i])) {
             t->series[t->count++].series = all[i];
         }
     }
@@ -423,7 +427,7 @@ static bool read_entity(struct temporal_set *s, struct temporal_entity *t, const
     int count;
     *found = true;
     if (!store_history_list(s->q->store, t->arena, t->id, &all, &count, e) ||
-        (filter != NULL && !passes(s, entity, all, count, filter, found, e))) {
+        (filter != NULL && !temporal_passes(s->q, entity, all, count, filter, found, e))) {
         return false;
     }
     if (*found) {

@@ -121,11 +121,12 @@ void reply_error(struct request *r, const struct error *e);
 void reply_file(struct request *r, const char *path, const char *content_type); /* with ETag and range */
 
 /* A reply that comes in pieces. produce fills at most max bytes and returns how many; 0 = nothing now, call
- * again after stream_wake; -1 = the end. closed is called once, when the reply has ended for whatever reason.
- * produce runs on a server thread; it must not block. closed is called too when the client has gone or the
- * server stops. NULL when LIMIT_STREAMS are open or the server stops: 503 has been replied and neither
- * callback will be called. */
+ * again after stream_wake; -1 = the end; STREAM_BROKEN_OFF = the client is to see that the reply is not
+ * whole. closed is called once, when the reply has ended for whatever reason. produce runs on a server
+ * thread; it must not block. closed is called too when the client has gone or the server stops. NULL when
+ * LIMIT_STREAMS are open or the server stops: 503 has been replied and neither callback will be called. */
 struct stream;
+enum { STREAM_BROKEN_OFF = -2 };
 struct stream *reply_stream(struct request *r, const char *content_type,
                             ssize_t (*produce)(void *user, char *buffer, size_t max),
                             void (*closed)(void *user), void *user);

@@ -17,6 +17,7 @@ struct stream {
     ssize_t (*produce)(void *user, char *buffer, size_t max);
     void (*closed)(void *user);
     void *user;
+    bool endless;  /* server-sent events: a client knows that they may stop anywhere */
     GMutex lock;   /* of the three below */
     bool sleeping; /* the connection is suspended */
     bool woken;    /* stream_wake came while awake: ask produce once more before sleeping */
@@ -47,12 +48,14 @@ static ssize_t on_room(void *user, uint64_t position, char *buffer, size_t max)
     struct stream *s = user;
     do {
         if (is_ending(s)) {
-            return MHD_CONTENT_READER_END_OF_STREAM;
+            return s->endless ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
         }
         ssize_t n = s->produce(s->user, buffer, max);
         if (n != 0) {
             counter_add(&http_counters[HTTP_BYTES_OUT], MAX(n, 0));
-            return n > 0 ? n : MHD_CONTENT_READER_END_OF_STREAM;
+            return n > 0                    ? n
+                   : n == STREAM_BROKEN_OFF ? MHD_CONTENT_READER_END_WITH_ERROR
+                                            : MHD_CONTENT_READER_END_OF_STREAM;
         }
     } while (!fall_asleep(s));
     return 0;
@@ -106,6 +109,7 @@ struct stream *reply_stream(struct request *r, const char *content_type,
 {
     struct stream *s = g_new0(struct stream, 1);
     *s = (struct stream){.request = r, .produce = produce, .closed = closed, .user = user};
+    s->endless = g_str_has_prefix(content_type, "text/event-stream");
     g_mutex_init(&s->lock);
     if (!enlist(r->server, s)) {
         g_mutex_clear(&s->lock);
