@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "context/projection.h"
 
 static bool read_time(const char *text, const char *name, instant *t, struct error *e)
 {
@@ -150,7 +151,16 @@ bool temporal_query_read(struct temporal_query *q, struct call *c, bool must_hav
         return false;
     }
     q->explicit_attributes = request_query(r, "pick") != NULL || request_query(r, "attrs") != NULL;
-    return call_render(c, &q->render, e);
+    return call_render(c, &q->render, e) && temporal_check_projection(&q->render, e);
+}
+
+bool temporal_check_projection(const struct render *r, struct error *e)
+{
+    bool linked = (r->pick_tree != NULL && r->pick_tree->depth > 0) ||
+                  (r->omit_tree != NULL && r->omit_tree->depth > 0);
+    return !linked || error_set(e, ERROR_BAD_REQUEST_DATA,
+                                "Histories know no linked entities: pick and omit have no braces here",
+                                "历史不支持关联实体：此处 pick 和 omit 不能含花括号");
 }
 
 static bool holds(const char *const *names, const char *name)

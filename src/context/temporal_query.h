@@ -39,6 +39,8 @@ bool temporal_query_compile(struct temporal_query *q, struct call *c, const stru
                             bool must_have_range, struct error *e);
 /* Reads the parameters of c's request. */
 bool temporal_query_read(struct temporal_query *q, struct call *c, bool must_have_range, struct error *e);
+/* Refuses projections into linked entities (5.7.3.4, 5.7.4.4). */
+bool temporal_check_projection(const struct render *r, struct error *e);
 /* Reads a range from the parameters timerel, timeAt and endTimeAt: from <= at < to; all when none is given.
  */
 bool temporal_range_read(struct call *c, bool required, instant *from, instant *to, struct error *e);

@@ -220,7 +220,8 @@ static bool read_body(struct temporal_job *j, const struct json *body, struct er
                                         "expandValues", "splitEntities", NULL};
     struct call *c = &j->call;
     if (!query_check_members(body, known, e) || !read_temporal_body(&j->q, c, body, e) ||
-        !call_render(c, &j->q.render, e) || !query_read_projection(c, body, &j->q.render, e)) {
+        !call_render(c, &j->q.render, e) || !query_read_projection(c, body, &j->q.render, e) ||
+        !temporal_check_projection(&j->q.render, e)) {
         return false;
     }
     j->q.explicit_attributes = json_get(body, "pick") != NULL || json_get(body, "attrs") != NULL;
