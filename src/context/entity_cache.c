@@ -68,15 +68,30 @@ static const char **texts_of(struct arena *a, const struct json *array, int *cou
     return texts;
 }
 
-/* The box of the default instance of "location", or of its first one. */
+static void widen(double box[4], const double more[4])
+{
+    box[0] = MIN(box[0], more[0]);
+    box[1] = MIN(box[1], more[1]);
+    box[2] = MAX(box[2], more[2]);
+    box[3] = MAX(box[3], more[3]);
+}
+
+/* The box around all instances of "location", or NULL. */
 static const double *location_box(struct arena *a, const struct json *entity)
 {
     const struct json *location = json_get(entity, "location");
-    const struct json *instance = instance_find(location, NULL);
-    const struct json *value = instance_value(instance != NULL ? instance : instance_first(location));
-    struct error ignored;
-    struct geometry *g = json_is(value, JSON_OBJECT) ? geometry_parse(a, value, &ignored) : NULL;
-    return g != NULL ? g->box : NULL;
+    double *box = NULL;
+    const struct json *i = location != NULL ? instance_first(location) : NULL;
+    for (; i != NULL; i = instance_next(location, i)) {
+        const struct json *value = instance_value(i);
+        struct geometry *g = json_is(value, JSON_OBJECT) ? geometry_parse(a, value, NULL) : NULL;
+        if (g != NULL && box != NULL) {
+            widen(box, g->box);
+        } else if (g != NULL) {
+            box = g->box;
+        }
+    }
+    return box;
 }
 
 static bool put(struct entity_cache *c, struct txn *t, struct cached_entity *entry, struct error *e)

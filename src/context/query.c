@@ -31,7 +31,7 @@ static const char *expand_name(void *user, struct arena *a, const char *name)
 
 static struct expr_names names_of(const struct ld_context *ctx)
 {
-    return (struct expr_names){ctx != NULL ? expand_name : NULL, (void *)ctx};
+    return (struct expr_names){expand_name, (void *)ctx};
 }
 
 const char *const *query_names(struct arena *a, const struct ld_context *ctx, const char *text, int *count,
@@ -208,8 +208,11 @@ static bool geo_matches(const struct entity_query *q, const struct json *entity)
         return true;
     }
     const struct json *attr = json_get(entity, q->geo_property != NULL ? q->geo_property : "location");
-    const struct json *instance = attr != NULL ? instance_find(attr, NULL) : NULL;
-    return instance != NULL && geo_query_matches_json(q->geo, instance_value(instance));
+    const struct json *i = attr != NULL ? instance_first(attr) : NULL;
+    while (i != NULL && !geo_query_matches_json(q->geo, instance_value(i))) {
+        i = instance_next(attr, i); /* one that matches is enough (5.7.2.4) */
+    }
+    return i != NULL;
 }
 
 /* Linked entities are read through the same view, into memory that lives as long as one match. */

@@ -20,9 +20,7 @@ static bool compile_filter(struct temporal_job *j, const char *q, const char *ex
 {
     g_auto(GStrv) expanded = expand_values != NULL ? g_strsplit(expand_values, ",", LIMIT_ATTRIBUTES) : NULL;
     struct q_options options = {.expand_values = (const char *const *)expanded};
-    if (j->call.ctx != NULL) {
-        options.names = (struct expr_names){expand_name, j->call.ctx};
-    }
+    options.names = (struct expr_names){expand_name, j->call.ctx};
     if (q == NULL || (j->filter = q_compile(q, &options, e)) != NULL) {
         return true;
     }
