@@ -2,6 +2,7 @@
 /* Writing the body of retrieve and query. */
 #include "context/answer.h"
 
+#include "context/splice.h"
 #include "context/version.h"
 
 /* ---- what the client asks for ---- */
@@ -67,6 +68,15 @@ void answer_clear(struct answer *answer)
 
 /* ---- the body ---- */
 
+/* Is the stored text, without what is not shown, the representation that is asked for? */
+static bool is_plain(const struct answer *answer)
+{
+    const struct render *r = answer->render;
+    return answer->version == 0 && answer->join.kind == JOIN_NONE && answer->call->accept != MEDIA_GEO_JSON &&
+           r->format == RENDER_NORMALIZED && r->ctx == NULL && !r->sys_attrs && r->lang == NULL &&
+           r->pick == NULL && r->omit == NULL && r->datasets == NULL;
+}
+
 void answer_begin(struct answer *answer, struct view *v, bool list)
 {
     bool features = answer->call->accept == MEDIA_GEO_JSON;
@@ -74,6 +84,7 @@ void answer_begin(struct answer *answer, struct view *v, bool list)
     answer->list = list || answer->join.kind == JOIN_FLAT;
     answer->out = g_string_sized_new(4096);
     answer->render->joined = answer->join.kind == JOIN_INLINE;
+    answer->plain = is_plain(answer);
     if (answer->list && features) {
         answer->render->context_value = NULL; /* it stands once, in the collection */
     }
@@ -111,6 +122,24 @@ bool answer_entity(void *user, const struct json *entity)
         write_one(answer, entity, answer->render);
     }
     return !answer->failed;
+}
+
+bool answer_text(void *user, const struct store_entity *row)
+{
+    struct answer *answer = user;
+    gsize before = answer->out->len;
+    if (!answer->plain) {
+        return false;
+    }
+    if (answer->count > 0) {
+        g_string_append_c(answer->out, ',');
+    }
+    if (!splice_entity(answer->out, row->body, row->body_length, answer->render->context_value)) {
+        g_string_truncate(answer->out, before);
+        return false;
+    }
+    answer->count++;
+    return true;
 }
 
 static void end_list(struct answer *answer)

@@ -15,6 +15,7 @@ struct answer {
     bool list;    /* an array or a FeatureCollection */
     int count;    /* entities written */
     int version;  /* that the client asked for; 0 = it did not */
+    bool plain;   /* the stored text will do, without what is not shown */
     bool amended; /* something was changed for it */
     bool created; /* an entity map was made on the way: 201 */
     bool failed;  /* *e is set */
@@ -35,6 +36,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(answer_auto_target, answer_clear)
 void answer_begin(struct answer *answer, struct view *v, bool list);
 /* Writes one entity; user is the struct answer. False with failed and *e set. */
 bool answer_entity(void *user, const struct json *entity);
+/* The same from the stored text, where that can be done. False when it cannot: then answer_entity. */
+bool answer_text(void *user, const struct store_entity *row);
 /* Ends the body and replies, with 203 where the version asked for made a difference. links as for call_reply.
  */
 bool answer_reply(struct answer *answer, const char *links);

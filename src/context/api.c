@@ -83,8 +83,8 @@ static bool read_options(struct call *c, const struct operation *o, struct error
 {
     const char *options = request_query(c->request, "options");
     const char *format = request_query(c->request, "format");
-    g_auto(GStrv) words = g_strsplit(options != NULL ? options : "", ",", 20);
-    for (char **word = words; *word != NULL; word++) {
+    g_auto(GStrv) words = options != NULL ? g_strsplit(options, ",", 20) : NULL;
+    for (char **word = words; word != NULL && *word != NULL; word++) {
         const char *name = g_strstrip(*word);
         if (!listed(o->options, name)) {
             g_autofree char *known = o->options != NULL ? g_strjoinv(" ", (char **)o->options) : g_strdup("");
@@ -472,8 +472,10 @@ bool call_render(struct call *c, struct render *out, struct error *e)
 
 static const char *context_link(struct call *c)
 {
-    const char *url = json_is(c->context_value, JSON_STRING) ? c->context_value->string : LD_CORE_CONTEXT;
-    return arena_printf(c->arena, "<%s>; rel=\"" CONTEXT_RELATION "\"; type=\"application/ld+json\"", url);
+#define AFTER_URL ">; rel=\"" CONTEXT_RELATION "\"; type=\"application/ld+json\""
+    return json_is(c->context_value, JSON_STRING)
+               ? arena_printf(c->arena, "<%s" AFTER_URL, c->context_value->string)
+               : "<" LD_CORE_CONTEXT AFTER_URL;
 }
 
 const char *call_media_type(const struct call *c)

@@ -8,6 +8,7 @@
 #include "context/distributed.h"
 #include "context/entity.h"
 #include "context/entity_api.h"
+#include "context/expiry.h"
 #include "context/ingest.h"
 #include "context/query_api.h"
 #include "context/routes.h"
@@ -294,6 +295,20 @@ bool entity_answer(struct answer *answer, struct view *v, const char *id, const 
     return answer_entity(answer, entity) && answer_reply(answer, NULL);
 }
 
+/* Answers from the stored text alone, where that can be done. */
+static bool answer_stored(struct answer *answer, struct view *v, const struct store_entity *row)
+{
+    if (request_query(answer->call->request, "type") != NULL) {
+        return false;
+    }
+    answer_begin(answer, v, false);
+    if (answer_text(answer, row)) {
+        return true;
+    }
+    g_string_free(g_steal_pointer(&answer->out), TRUE);
+    return false;
+}
+
 static bool retrieve_entity(struct call *c, struct error *e)
 {
     struct render render;
@@ -309,8 +324,15 @@ static bool retrieve_entity(struct call *c, struct error *e)
     if (!answer_init(&answer, c, &join, &render, e)) {
         return false;
     }
+    struct store_entity row;
     view_auto v = view_begin(c->space->store);
-    return entity_answer(&answer, v, id, context_get(v, c->arena, id), e);
+    bool found = view_entity(v, c->arena, id, &row);
+    if (found && answer_stored(&answer, v, &row)) {
+        return answer_reply(&answer, NULL);
+    }
+    struct json *entity = NULL;
+    return (!found || expiry_parse(c->arena, row.body, row.body_length, &entity, e)) &&
+           entity_answer(&answer, v, id, entity, e);
 }
 
 /* ---- operations ---- */

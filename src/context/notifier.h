@@ -65,8 +65,8 @@ void notification_add_current(GString *data, const struct subscription *s, struc
                               const struct json *entity, GHashTable *linked);
 /* Puts data (entities, comma-separated) into the message for the endpoint: HTTP body or MQTT payload. */
 GString *notification_message(const struct subscription *s, const char *data);
-/* Ends a body that is still open ("{…") with the @context where the media type asks for it, and puts what MQTT
- * needs around it. Takes body. */
+/* Ends a body that is still open ("{…") with the @context where the media type asks for it, and puts what
+ * MQTT needs around it. Takes body. */
 GString *notification_wrap(const struct subscription *s, GString *body);
 /* What became of a message. */
 struct send_result {

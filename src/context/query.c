@@ -260,38 +260,64 @@ struct running {
     bool failed;
 };
 
-static bool on_match(struct running *run, const struct json *entity)
+/* What has not expired of an entity; NULL when all of it has, or the text is broken (failed). */
+static const struct json *parse_row(struct running *run, const struct store_entity *row)
+{
+    struct json *entity = NULL;
+    arena_clear(run->arena);
+    run->failed = !expiry_parse(run->arena, row->body, row->body_length, &entity, run->e);
+    return entity;
+}
+
+/* Is the next match beyond the page? Then notes that there is more. */
+static bool beyond_page(struct query_page *page)
+{
+    bool beyond = page->limit >= 0 && page->total >= page->offset + page->limit;
+    page->more = page->more || beyond;
+    return beyond;
+}
+
+static bool on_match(struct running *run, const struct store_entity *row, const struct json *entity)
 {
     struct query_page *page = run->page;
-    int64_t n = page->total++;
-    if (n < page->offset) {
+    bool beyond = beyond_page(page);
+    if (page->total++ < page->offset) {
         return true;
     }
-    if (page->limit >= 0 && n >= page->offset + page->limit) {
-        page->more = true;
+    if (beyond) {
         return page->count;
     }
-    run->stopped = !run->each(run->user, entity);
+    run->stopped = !(page->text != NULL && page->text(run->user, row)) && !run->each(run->user, entity);
     return !run->stopped;
+}
+
+/* Every row matches: the stored text may do. */
+static bool on_exact_row(struct running *run, const struct store_entity *row)
+{
+    struct query_page *page = run->page;
+    if (beyond_page(page)) {
+        page->total++;
+        return page->count;
+    }
+    if (page->text != NULL && page->text(run->user, row)) {
+        page->total++;
+        return true;
+    }
+    const struct json *entity = parse_row(run, row);
+    return entity != NULL ? on_match(run, row, entity) : !run->failed;
 }
 
 static bool on_row(void *user, const struct store_entity *row)
 {
     struct running *run = user;
-    struct query_page *page = run->page;
-    if (run->exact && page->limit >= 0 && page->total >= page->offset + page->limit) {
-        return on_match(run, NULL); /* there is more; not read */
+    if (run->exact) {
+        return on_exact_row(run, row);
     }
-    arena_clear(run->arena);
-    struct json *entity;
-    if (!expiry_parse(run->arena, row->body, row->body_length, &entity, run->e)) {
-        run->failed = true;
-        return false;
+    const struct json *entity = parse_row(run, row);
+    if (entity == NULL || !entity_query_matches(run->query, entity, run->view)) {
+        return !run->failed;
     }
-    if (entity == NULL) {
-        return true; /* it has expired */
-    }
-    return run->exact || entity_query_matches(run->query, entity, run->view) ? on_match(run, entity) : true;
+    return on_match(run, row, entity);
 }
 
 struct skipping {

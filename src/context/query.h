@@ -60,11 +60,13 @@ const char *const *query_names(struct arena *a, const struct ld_context *ctx, co
 bool entity_query_matches(const struct entity_query *q, const struct json *entity, struct view *v);
 
 struct query_page {
-    int64_t offset, limit;  /* limit -1 = all */
-    bool count;             /* total is wanted */
-    int64_t total;          /* result: how many match */
-    bool more;              /* result: there are matches after this page */
-    bool estimate;          /* plan says too how many rows a walk would read */
+    int64_t offset, limit; /* limit -1 = all */
+    bool count;            /* total is wanted */
+    int64_t total;         /* result: how many match */
+    bool more;             /* result: there are matches after this page */
+    bool estimate;         /* plan says too how many rows a walk would read */
+    bool (*text)(void *user, const struct store_entity *row); /* asked before each is called, with the stored
+                                                                text; true: that was enough; or NULL */
     gint64 deadline;        /* monotonic time at which to give up with ERROR_TOO_COMPLEX; 0 = never */
     struct store_plan plan; /* result: how it was done */
     bool looked;            /* result: entities were held against the query, not taken by the index alone */

@@ -197,6 +197,7 @@ static bool answer_query(struct call *c, struct asked *q, struct error *e)
         order_language(q->order, q->render.lang);
     }
     page.deadline = plan_deadline();
+    page.text = answer_text;
     view_auto v = view_begin(c->space->store);
     answer_begin(&answer, v, true);
     if (!run_query(q, v, &page, &answer, e)) {
