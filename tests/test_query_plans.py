@@ -286,7 +286,9 @@ def test_counts_of_an_older_data_directory_are_made_at_the_start(make_hub):
     before = {p: hub.get(p).json for p in ("/ngsi-ld/v1/types/Lamp", "/ngsi-ld/v1/types/Asset", "/ngsi-ld/v1/attributes/power")}
     hub.stop()
     db = sqlite3.connect(hub.data / "hub.db")
-    db.executescript("DROP TABLE shape; DROP TABLE attribute_index; DROP TABLE entity_value; PRAGMA user_version=1;")
+    first = ("entity", "entity_type", "entity_scope", "log", "cursor", "kv", "sqlite_sequence")
+    newer = [n for n, in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'entity_box%'") if n not in first]
+    db.executescript("".join(f"DROP TABLE {n};" for n in newer) + "PRAGMA user_version=1;")
     db.close()
     hub.start()
     assert {p: hub.get(p).json for p in before} == before
