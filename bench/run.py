@@ -161,15 +161,16 @@ def bench_bytes(folder):
         if len(batch) == 1000:
             send()
     send()
+    history_settled(hub)
     hub.stop()
+    report("bytes a stored point, Beijing hours, as written", f"{(hub.data / 'history.db').stat().st_size / points:.2f}")
+    subprocess.run([BUILD / "zhongshu", "compact", "--data", hub.data], check=True, stdout=subprocess.DEVNULL)
     db = sqlite3.connect(hub.data / "history.db")
     stored, packed = db.execute("SELECT sum(count), sum(length(body)) FROM chunk").fetchone()
-    db.execute("VACUUM")
     db.close()
-    file_bytes = (hub.data / "history.db").stat().st_size
-    assert stored == points, (stored, points)
-    report("bytes a stored point, Beijing hours, chunks", f"{packed / points:.2f}")
-    report("  the whole history file", f"{file_bytes / points:.2f}")
+    report("  compacted, chunks alone", f"{packed / stored:.2f}")
+    report("  compacted, the whole history file", f"{(hub.data / 'history.db').stat().st_size / points:.2f}",
+           "not above VictoriaMetrics")
     program = shutil.which("victoria-metrics")
     if not program:
         return report("  VictoriaMetrics", "skipped", "not installed")
@@ -197,6 +198,18 @@ def bench_bytes(folder):
     vm.terminate()
     vm.wait(60)
     report("  VictoriaMetrics, same points, without its index", f"{size / points:.2f}")
+
+
+def bench_aggregate(folder):
+    """Daily statistics over a year of hours of one series, beside a bare loop over the same chunks."""
+    out = subprocess.run([BUILD / "bench/bench_history", "aggregate", folder / "data"], check=True, capture_output=True, text=True)
+    ours, bare, loop, year = (float(n) for n in out.stdout.split())
+    report("a year of hours by day, from the file", f"{ours:.0f} µs")
+    report("  bare: read, unpack, loop", f"{bare:.0f} µs")
+    report("  ratio", f"{bare / ours:.2f}")
+    report("  bare loop over the unpacked points alone", f"{loop:.0f} µs")
+    report("  ratio", f"{loop / ours:.2f}", "at least 0.5")
+    report("the whole year, from the chunk's own statistics", f"{year:.0f} µs")
 
 
 def resident(hub):
