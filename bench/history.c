@@ -177,7 +177,7 @@ static int run_aggregate(const char *dir)
     }
     for (int i = 0; i < DAYS; i++) {
         g_assert_cmpint(out[i].count, ==, days[i].count);
-        g_assert_cmpfloat(out[i].sum, ==, days[i].sum);
+        g_assert_cmpfloat_with_epsilon(out[i].sum, days[i].sum, 1e-6);
         g_assert_true(out[i].min == days[i].min && out[i].max == days[i].max);
     }
     printf("%.0f %.0f %.0f %.0f\n", median_us(ours), median_us(bare), median_us(decoded), median_us(year));

@@ -14,14 +14,13 @@
 #include <string.h>
 #include <zstd.h>
 
-#include "store/private.h"
+#include "store/chunk.h"
 
-enum { KIND_DECIMAL, KIND_DOUBLE, KIND_TEXT };
 enum { OLD_PLAIN, OLD_ZSTD, PLAIN, PACKED };
-enum { MAX_DECIMALS = 9, MAX_PLAIN = 64 << 20, WORTH_PACKING = 64, CHECKED_FROM = 1024 };
+enum { MAX_PLAIN = 64 << 20, WORTH_PACKING = 64, CHECKED_FROM = 1024 };
 
 static const int64_t units[] = {60 * INSTANT_SECOND, INSTANT_SECOND, 1000, 1};
-static const double power[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
+const double chunk_power[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
 
 void point_clear(void *point)
 {
@@ -54,7 +53,7 @@ void put_signed(GByteArray *out, int64_t n)
     put_varint(out, ((uint64_t)n << 1) ^ (uint64_t)(n >> 63));
 }
 
-static uint64_t get_long_varint(struct byte_reader *r)
+uint64_t get_long_varint(struct byte_reader *r)
 {
     uint64_t n = 0;
     for (int shift = 0; shift < 64 && r->at < r->end; shift += 7) {
@@ -66,17 +65,6 @@ static uint64_t get_long_varint(struct byte_reader *r)
     }
     r->broken = true;
     return 0;
-}
-
-static inline uint64_t get_quick(struct byte_reader *r)
-{
-    return r->at < r->end && *r->at < 0x80 ? *r->at++ : get_long_varint(r);
-}
-
-static inline int64_t get_quick_signed(struct byte_reader *r)
-{
-    uint64_t n = get_quick(r);
-    return (int64_t)(n >> 1) ^ -(int64_t)(n & 1);
 }
 
 uint64_t get_varint(struct byte_reader *r)
@@ -104,12 +92,12 @@ const unsigned char *get_bytes(struct byte_reader *r, uint64_t length)
 
 static bool is_decimal(double v, int decimals)
 {
-    double scaled = v * power[decimals];
+    double scaled = v * chunk_power[decimals];
     if (!(fabs(scaled) < 9e15)) {
         return false;
     }
     int64_t whole = (int64_t)(scaled + (scaled < 0 ? -0.5 : 0.5));
-    return (double)whole / power[decimals] == v && !(whole == 0 && signbit(v));
+    return (double)whole / chunk_power[decimals] == v && !(whole == 0 && signbit(v));
 }
 
 static int decimals_of(double v)
@@ -230,7 +218,7 @@ static void put_decimals(GByteArray *out, const struct point *points, int n, int
     put_exceptions(out, points, n, decimals);
     for (int i = 0; i < n; i++) {
         bool fits = is_decimal(points[i].number, decimals);
-        int64_t now = fits ? llround(points[i].number * power[decimals]) : last;
+        int64_t now = fits ? llround(points[i].number * chunk_power[decimals]) : last;
         put_signed(out, now - last);
         last = now;
     }
@@ -313,7 +301,7 @@ static bool get_times(struct byte_reader *r, struct point *p, uint64_t n, int64_
             step = (int64_t)((uint64_t)step + (uint64_t)change);
             now = (int64_t)((uint64_t)now + (uint64_t)step);
         }
-        if (now > most || now < -most) {
+        if (now > most || now < -most || (i > 0 && step <= 0)) {
             return false;
         }
         p[i].at = now * unit;
@@ -360,7 +348,7 @@ static bool get_decimals(struct byte_reader *r, struct point *p, uint64_t n, boo
     if (!old) {
         skip_exceptions(r);
     }
-    double divisor = power[decimals];
+    double divisor = chunk_power[decimals];
     int64_t last = 0;
     for (uint64_t i = 0; i < n; i++) {
         last = (int64_t)((uint64_t)last + (uint64_t)get_quick_signed(r));
@@ -399,72 +387,70 @@ static struct point *add_points(GArray *points, uint64_t n)
     return &g_array_index(points, struct point, first);
 }
 
-static bool read_old(struct byte_reader *r, GArray *points)
+static bool open_old(struct chunk_head *head)
 {
-    uint64_t kind = get_varint(r);
-    uint64_t n = get_varint(r);
-    int64_t unit = (int64_t)get_varint(r);
-    if (r->broken || kind > KIND_TEXT || n == 0 || n > (uint64_t)(r->end - r->at) ||
-        (unit != 1 && unit != 1000 && unit != INSTANT_SECOND)) {
-        return false;
-    }
-    struct point *p = add_points(points, n);
-    return get_times(r, p, n, unit, false) && get_values(r, p, n, kind, true);
+    uint64_t kind = get_varint(&head->rest);
+    head->kind = kind <= KIND_TEXT ? (enum chunk_kind)kind : KIND_TEXT;
+    head->n = get_varint(&head->rest);
+    head->unit = (int64_t)get_varint(&head->rest);
+    return kind <= KIND_TEXT && (head->unit == 1 || head->unit == 1000 || head->unit == INSTANT_SECOND);
 }
 
-static bool read_payload(struct byte_reader *r, uint64_t n, GArray *points)
+static bool open_payload(struct chunk_head *head)
 {
-    uint64_t head = get_varint(r);
-    uint64_t kind = head & 3;
-    /* every value takes a byte at least, so that n is not just a number */
-    if (r->broken || head > 31 || kind > KIND_TEXT || n == 0 || n > (uint64_t)(r->end - r->at)) {
-        return false;
-    }
-    struct point *p = add_points(points, n);
-    return get_times(r, p, n, units[head >> 2 & 3], (head >> 4) != 0) && get_values(r, p, n, kind, false);
+    uint64_t bits = get_varint(&head->rest);
+    head->kind = (enum chunk_kind)(bits & 3);
+    head->unit = units[bits >> 2 & 3];
+    head->regular = (bits >> 4) != 0;
+    return bits <= 31 && (bits & 3) <= KIND_TEXT;
 }
 
-/* Puts the reader on the bytes of a zstd frame, unpacked; NULL when it is damaged. */
-static unsigned char *open_frame(struct byte_reader *r)
+/* Puts the reader on the bytes of a zstd frame, unpacked. */
+static bool open_frame(struct chunk_head *head)
 {
+    struct byte_reader *r = &head->rest;
     size_t length = (size_t)(r->end - r->at);
     unsigned long long size = ZSTD_getFrameContentSize(r->at, length);
     if (size > MAX_PLAIN) {
-        return NULL;
+        return false;
     }
-    g_autofree unsigned char *plain = g_malloc(size + 1);
-    size_t got = ZSTD_decompress(plain, size, r->at, length);
-    if (ZSTD_isError(got) || got != size) {
-        return NULL;
-    }
-    *r = (struct byte_reader){.at = plain, .end = plain + size};
-    return g_steal_pointer(&plain);
+    head->plain = g_malloc(size + 1);
+    size_t got = ZSTD_decompress(head->plain, size, r->at, length);
+    *r = (struct byte_reader){.at = head->plain, .end = head->plain + size};
+    return !ZSTD_isError(got) && got == size;
 }
 
-static bool is_ascending(const GArray *points, guint from)
+bool chunk_open(const unsigned char *bytes, size_t length, struct chunk_head *head)
 {
-    for (guint i = from + 1; i < points->len; i++) {
-        if (g_array_index(points, struct point, i).at <= g_array_index(points, struct point, i - 1).at) {
-            return false;
-        }
+    *head = (struct chunk_head){.rest = {.at = bytes + 1, .end = bytes + length}};
+    if (length < 2 || bytes[0] > PACKED) {
+        return false;
     }
-    return true;
+    head->old = bytes[0] < PLAIN;
+    head->n = head->old ? 0 : get_varint(&head->rest);
+    bool packed = bytes[0] == OLD_ZSTD || bytes[0] == PACKED;
+    /* every value takes a byte at least, so that n is not just a number */
+    bool ok = !head->rest.broken && (!packed || open_frame(head)) &&
+              (head->old ? open_old(head) : open_payload(head)) && !head->rest.broken && head->n > 0 &&
+              head->n <= (uint64_t)(head->rest.end - head->rest.at);
+    if (!ok) {
+        g_clear_pointer(&head->plain, g_free);
+    }
+    return ok;
 }
 
 bool chunk_unpack(const unsigned char *bytes, size_t length, GArray *points)
 {
-    if (length < 2 || bytes[0] > PACKED) {
+    struct chunk_head head;
+    guint before = points->len;
+    if (!chunk_open(bytes, length, &head)) {
         return false;
     }
-    struct byte_reader r = {.at = bytes + 1, .end = bytes + length};
-    bool old = bytes[0] < PLAIN;
-    bool packed = bytes[0] == OLD_ZSTD || bytes[0] == PACKED;
-    uint64_t n = old ? 0 : get_varint(&r);
-    guint before = points->len;
-    g_autofree unsigned char *plain = packed ? open_frame(&r) : NULL;
-    bool ok = !r.broken && (!packed || plain != NULL) &&
-              (old ? read_old(&r, points) : read_payload(&r, n, points)) && r.at == r.end &&
-              is_ascending(points, before);
+    struct point *p = add_points(points, head.n);
+    struct byte_reader *r = &head.rest;
+    bool ok = get_times(r, p, head.n, head.unit, head.regular) &&
+              get_values(r, p, head.n, head.kind, head.old) && r->at == r->end;
+    g_free(head.plain);
     if (!ok) {
         g_array_set_size(points, before);
     }

@@ -224,8 +224,6 @@ bool series_is_empty(struct history *h, const struct row_series *s);
 void statistics_pack(GByteArray *out, const struct point *points, int n, bool hard);
 bool statistics_read(const unsigned char *bytes, int length, struct history_statistics *s);
 bool statistics_is_hard(const unsigned char *bytes, int length);
-void statistics_add(struct history_statistics *s, const struct point *p);
-void statistics_merge(struct history_statistics *into, const struct history_statistics *s);
 
 /* ---- history_figures.c ---- */
 

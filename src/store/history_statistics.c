@@ -165,9 +165,14 @@ static void add_chunk(const struct windows *w, struct near *near, const struct c
         statistics_merge(&w->out[window_of(w, c->start)], &s);
         return;
     }
-    g_autoptr(GArray) points = point_array();
     size_t length;
     const unsigned char *body = chunk_row_body(c, &length);
+    int first = window_of(w, MAX(c->start, w->bounds[0]));
+    int last = window_of(w, MIN(c->stop, w->bounds[w->count] - 1));
+    if (over->len == 0 && chunk_scan(body, length, w->bounds + first, last - first + 1, w->out + first)) {
+        return;
+    }
+    g_autoptr(GArray) points = point_array();
     if (!chunk_unpack(body, length, points)) {
         chunk_is_damaged(near->sid, c->start);
     }

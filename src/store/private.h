@@ -168,8 +168,16 @@ void chunk_pack(GByteArray *out, const struct point *points, int n, int level);
 /* Appends the points to the array (of struct point, texts allocated by g_malloc). False, and the array as it
  * was, when the bytes are damaged. */
 bool chunk_unpack(const unsigned char *bytes, size_t length, GArray *points);
+/* Adds the points of a chunk of decimals that begins at bounds[0] or later to the windows (as
+ * store_history_statistics has them). False, and nothing is added, when it is another chunk or damaged. */
+bool chunk_scan(const unsigned char *bytes, size_t length, const instant *bounds, int windows,
+                struct history_statistics *out);
 /* How many points a chunk says it has, without reading them. */
 int chunk_count(const unsigned char *bytes, size_t length);
+
+/* Adds one point; adds what others come to. */
+void statistics_add(struct history_statistics *s, const struct point *p);
+void statistics_merge(struct history_statistics *into, const struct history_statistics *s);
 
 /* Whole numbers of any length, and reading them with the borders watched. */
 struct byte_reader {
