@@ -34,6 +34,17 @@ struct distributed_query {
 };
 bool distributed_query(struct call *c, const struct distributed_query *q, struct error *e);
 
+/* Types and attributes (distributed_discovery.c): body is what is known here (NULL = nothing), reply sends
+ * what was made of it. */
+struct distributed_discovery {
+    enum registration_operation operation;
+    const char *collection; /* "types", "attributes" */
+    const char *name;       /* of the one asked for, as stored; NULL = all */
+    bool details;
+};
+bool distributed_discover(struct call *c, const struct distributed_discovery *what, struct json *body,
+                          void (*reply)(struct call *c, struct json *body), struct error *e);
+
 /* ---- writing (distributed_write.c, distributed_batch.c) ---- */
 
 /* A write to one entity: w has its id or its fragment, its attribute, its reply. Takes w over, also when it

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "context/api.h"
+#include "context/distributed.h"
 #include "context/entity.h"
 #include "context/ingest.h"
 #include "context/routes.h"
@@ -149,6 +150,20 @@ static void answer(struct call *c, struct json *body)
     call_reply(c, 200, out, NULL);
 }
 
+/* Answers with what is known here, NULL = nothing, and at sources. */
+static bool finish(struct call *c, const struct distributed_discovery *what, struct json *body,
+                   struct error *e)
+{
+    if (!distributed_is_local(c)) {
+        return distributed_discover(c, what, body, answer, e);
+    }
+    if (body == NULL) {
+        return error_set(e, ERROR_NOT_FOUND, "No entity has %s", "没有实体具有 %s", what->name);
+    }
+    answer(c, body);
+    return true;
+}
+
 static struct json *new_list(struct call *c, const char *type, const char *member, struct json *names)
 {
     struct json *list = json_object(c->arena);
@@ -203,8 +218,9 @@ static bool list_types(struct call *c, struct error *e)
             type_summary(c, v, type, out);
         }
     }
-    answer(c, details ? out : new_list(c, "EntityTypeList", "typeList", out));
-    return true;
+    const struct distributed_discovery what = {
+        details ? OP_RETRIEVE_ENTITY_TYPE_DETAILS : OP_RETRIEVE_ENTITY_TYPES, "types", NULL, details};
+    return finish(c, &what, details ? out : new_list(c, "EntityTypeList", "typeList", out), e);
 }
 
 static bool one_type(struct call *c, struct error *e)
@@ -217,12 +233,9 @@ static bool one_type(struct call *c, struct error *e)
     survey_init(&s, c->arena);
     view_auto v = view_begin(c->space->store);
     survey_run(&s, v, type);
-    bool ok = true;
-    if (s.entities == 0) {
-        ok = error_set(e, ERROR_NOT_FOUND, "There is no entity of the type %s", "没有类型为 %s 的实体", type);
-    }
-    if (ok) {
-        struct json *d = described(c, type, "EntityTypeInfo");
+    struct json *d = NULL;
+    if (s.entities > 0) {
+        d = described(c, type, "EntityTypeInfo");
         json_add(d, "typeName", json_string(c->arena, ld_compact(c->ctx, c->arena, type)));
         json_add(d, "entityCount", json_int(c->arena, s.entities));
         struct json *details = json_add(d, "attributeDetails", json_array(c->arena));
@@ -230,10 +243,10 @@ static bool one_type(struct call *c, struct error *e)
         for (GList *k = keys; k != NULL; k = k->next) {
             json_append(details, attribute_details(c, g_hash_table_lookup(s.attributes, k->data)));
         }
-        answer(c, d);
     }
     survey_clear(&s);
-    return ok;
+    return finish(c, &(struct distributed_discovery){OP_RETRIEVE_ENTITY_TYPE_INFO, "types", type, false}, d,
+                  e);
 }
 
 /* ---- attributes ---- */
@@ -248,10 +261,11 @@ static bool list_attributes(struct call *c, struct error *e)
     survey_init(&s, c->arena);
     view_auto v = view_begin(c->space->store);
     survey_run(&s, v, NULL);
+    struct json *out;
     if (!details) {
-        answer(c, new_list(c, "AttributeList", "attributeList", names_of(c, s.attributes)));
+        out = new_list(c, "AttributeList", "attributeList", names_of(c, s.attributes));
     } else {
-        struct json *out = json_array(c->arena);
+        out = json_array(c->arena);
         survey_types(&s, v);
         g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(s.attributes), by_text);
         for (GList *k = keys; k != NULL; k = k->next) {
@@ -260,10 +274,11 @@ static bool list_attributes(struct call *c, struct error *e)
             json_add(d, "attributeName", json_string(c->arena, ld_compact(c->ctx, c->arena, info->name)));
             json_add(d, "typeNames", names_of(c, info->types));
         }
-        answer(c, out);
     }
     survey_clear(&s);
-    return true;
+    const struct distributed_discovery what = {
+        details ? OP_RETRIEVE_ATTR_TYPE_DETAILS : OP_RETRIEVE_ATTR_TYPES, "attributes", NULL, details};
+    return finish(c, &what, out, e);
 }
 
 static bool one_attribute(struct call *c, struct error *e)
@@ -279,18 +294,15 @@ static bool one_attribute(struct call *c, struct error *e)
     survey_run(&s, v, NULL);
     survey_types(&s, v);
     struct attribute_info *info = g_hash_table_lookup(s.attributes, name);
-    bool ok = true;
-    if (info == NULL) {
-        ok = error_set(e, ERROR_NOT_FOUND, "No entity has the attribute %s", "没有实体具有属性 %s", name);
-    }
-    if (ok) {
-        struct json *d = attribute_details(c, info);
+    struct json *d = NULL;
+    if (info != NULL) {
+        d = attribute_details(c, info);
         json_add(d, "attributeCount", json_int(c->arena, info->count));
         json_add(d, "typeNames", names_of(c, info->types));
-        answer(c, d);
     }
     survey_clear(&s);
-    return ok;
+    return finish(c, &(struct distributed_discovery){OP_RETRIEVE_ATTR_TYPE_INFO, "attributes", name, false},
+                  d, e);
 }
 
 /* ---- operations ---- */
