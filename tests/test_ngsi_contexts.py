@@ -1,6 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""@contexts without any network: in the body, in the Link header, hosted; types and attributes by name (5.13, 5.7.5 …)."""
+"""@contexts: in the body, in the Link header, hosted, fetched from other servers, brought along, made for subscriptions (5.13,
+6.3.16); types and attributes by name (5.7.5 …)."""
+import concurrent.futures
+import http.server
+import json
+import threading
+import urllib.parse
+
 import pytest
+
+from conftest import wait_for
+from test_subscriptions import Receiver
 
 N = "/ngsi-ld/v1"
 LD = {"Content-Type": "application/ld+json"}
@@ -91,3 +101,232 @@ def test_types_and_attributes(hosted):
     state = hub.get(f"{N}/attributes/on").json
     assert state["attributeCount"] == 1 and state["typeNames"] == ["Valve"] and state["attributeTypes"] == ["Relationship"]
     assert hub.get(f"{N}/attributes/nothing").status == 404
+
+
+# ---- of other servers ----
+
+class Contexts:
+    """A server of @contexts: path → what it answers, a dict (sent as JSON) or a function of the handler."""
+
+    def __init__(self):
+        self.pages, self.asked, self.hold = {}, [], None
+        server = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                server.asked.append(self.path)
+                if server.hold:
+                    server.hold.wait(30)
+                page = server.pages.get(self.path)
+                headers = {}
+                if isinstance(page, tuple):
+                    page, headers = page
+                if isinstance(page, int):
+                    self.send_response(page)
+                    body = b""
+                else:
+                    self.send_response(200 if page is not None else 404)
+                    body = page if isinstance(page, bytes) else json.dumps(page).encode()
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        if self.hold:
+            self.hold.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def contexts():
+    c = Contexts()
+    yield c
+    c.close()
+
+
+@pytest.fixture
+def fetching(make_hub):
+    return make_hub("--contexts", "fetch-private")
+
+
+def gauge(number=1, **members):
+    return {"id": f"urn:g:{number}", "type": "Gauge", "level": 3, **members}
+
+
+def test_fetched_once_and_kept(fetching, contexts):
+    hub, url = fetching, contexts.url + "/c.jsonld"
+    contexts.pages["/c.jsonld"] = {"@context": TERMS, "more": "is dropped"}
+    assert hub.post(f"{N}/entities", gauge(), headers=link(url)).status == 201
+    assert hub.post(f"{N}/entities", gauge(2, **{"@context": [url]}), headers=LD).status == 201
+    assert hub.post(f"{N}/entityOperations/create", [gauge(3, **{"@context": url})], headers=LD).status == 201
+    assert hub.entity("urn:g:3")["https://example.org/waterLevel"]["value"] == 3
+    hub.stop()
+    hub.start()
+    assert hub.get(f"{N}/entities?type=Gauge", headers=link(url)).json[0]["level"]["value"] == 3
+    assert contexts.asked == ["/c.jsonld"]
+    details = hub.get(f"{N}/jsonldContexts?details=true&kind=Cached").json[0]
+    assert details["URL"] == url and details["numberOfHits"] >= 4 and details["lastUsage"] and details["expiresAt"]
+    for name in details["localId"], urllib.parse.quote(url, safe=""):
+        assert hub.get(f"{N}/jsonldContexts/{name}?details=true").json["URL"] == url
+        served = hub.get(f"{N}/jsonldContexts/{name}")
+        assert served.status == 422 and served.json["type"].endswith("OperationNotSupported")
+    assert hub.delete(f"{N}/jsonldContexts/{details['localId']}").status == 204
+    assert hub.get(f"{N}/jsonldContexts").json == []
+
+
+def test_one_fetch_for_all_that_wait(fetching, contexts):
+    hub, url = fetching, contexts.url + "/c.jsonld"
+    contexts.pages["/c.jsonld"] = {"@context": TERMS}
+    contexts.hold = threading.Event()
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        answers = [pool.submit(hub.post, f"{N}/entities", gauge(n), headers=link(url)) for n in range(20)]
+        wait_for("the fetch", lambda: contexts.asked)
+        assert hub.get(f"{N}/types").status == 200  # none of the server's threads waits
+        contexts.hold.set()
+        assert [a.result().status for a in answers] == [201] * 20
+    assert len(contexts.asked) == 1
+
+
+def test_of_several_parts(fetching, contexts):
+    contexts.pages["/a"] = {"@context": [contexts.url + "/b", {"Gauge": "ex:Gauge"}]}
+    contexts.pages["/b"] = {"@context": {"ex": "https://example.org/", "level": "ex:waterLevel"}}
+    assert fetching.post(f"{N}/entities", gauge(), headers=link(contexts.url + "/a")).status == 201
+    assert "https://example.org/waterLevel" in fetching.entity("urn:g:1")
+    contexts.pages["/x"] = {"@context": [contexts.url + "/y"]}
+    contexts.pages["/y"] = {"@context": [contexts.url + "/x"]}
+    circle = fetching.post(f"{N}/entities", gauge(2), headers=link(contexts.url + "/x"))
+    assert circle.status in (400, 504) and circle.json["detail"]
+
+
+def test_expiry_and_reload(fetching, contexts):
+    hub, url = fetching, contexts.url + "/c.jsonld"
+    contexts.pages["/c.jsonld"] = ({"@context": TERMS}, {"Cache-Control": "max-age=1"})
+    hub.post(f"{N}/entities", gauge(), headers=link(url))
+    contexts.pages["/c.jsonld"] = ({"@context": {**TERMS, "level": "ex:other"}}, {"Cache-Control": "public, max-age=3600"})
+    wait_for("the new one", lambda: "level" not in hub.get(f"{N}/entities/urn:g:1", headers=link(url)).json)
+    assert len(contexts.asked) == 2
+    contexts.pages["/c.jsonld"] = {"@context": TERMS}
+    name = f"{N}/jsonldContexts/" + urllib.parse.quote(url, safe="")
+    assert "level" not in hub.get(f"{N}/entities/urn:g:1", headers=link(url)).json
+    assert hub.delete(name + "?reload=true").status == 204
+    assert "level" in hub.get(f"{N}/entities/urn:g:1", headers=link(url)).json
+    contexts.pages["/c.jsonld"] = {"@context": 7}
+    broken = hub.delete(name + "?reload=true")
+    assert broken.status == 504 and broken.json["type"].endswith("LdContextNotAvailable")
+    assert "level" in hub.get(f"{N}/entities/urn:g:1", headers=link(url)).json
+    own = hub.post(f"{N}/jsonldContexts", {"@context": TERMS}).headers["Location"]
+    assert hub.delete(own + "?reload=true").status == 400
+
+
+def test_an_old_copy_is_better_than_none(fetching, contexts):
+    hub, url = fetching, contexts.url + "/c.jsonld"
+    contexts.pages["/c.jsonld"] = ({"@context": TERMS}, {"Expires": "Thu, 01 Jan 1970 00:00:00 GMT"})
+    hub.post(f"{N}/entities", gauge(), headers=link(url))
+    contexts.pages["/c.jsonld"] = 500
+    wait_for("another try", lambda: hub.get(f"{N}/entities/urn:g:1", headers=link(url)) and len(contexts.asked) > 1)
+    assert "level" in hub.get(f"{N}/entities/urn:g:1", headers=link(url)).json
+
+
+@pytest.mark.parametrize("page", [404, 500, b"<html>", {"no": "context"}, {"@context": 7}, b"{" + b" " * (1 << 20) + b"}",
+                                  (302, {"Location": "/c.jsonld"}), (302, {}), (302, {"Location": "file:///etc/passwd"})])
+def test_what_cannot_be_had(fetching, contexts, page):
+    contexts.pages["/c.jsonld"] = page
+    for _ in range(3):
+        answer = fetching.post(f"{N}/entities", gauge(), headers=link(contexts.url + "/c.jsonld"))
+        assert answer.status == 504 and answer.json["type"].endswith("LdContextNotAvailable"), answer
+        assert "c.jsonld" in answer.json["detail"]
+    assert len(contexts.asked) <= 6  # once, with its redirects: failures are remembered
+    batch = fetching.post(f"{N}/entityOperations/create", [gauge(1, **{"@context": contexts.url + "/c.jsonld"}),
+                                                           gauge(2, **{"@context": TERMS})], headers=LD)
+    assert batch.status == 207 and batch.json["success"] == ["urn:g:2"]
+
+
+def test_redirects(fetching, contexts):
+    contexts.pages["/old"] = (301, {"Location": "new"})
+    contexts.pages["/new"] = {"@context": TERMS}
+    assert fetching.post(f"{N}/entities", gauge(), headers=link(contexts.url + "/old")).status == 201
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "169.254.169.254", "10.255.255.1",
+                                  "2130706433", "[::ffff:127.0.0.1]"])
+def test_private_networks_are_closed(make_hub, contexts, host):
+    hub = make_hub("--contexts", "fetch")
+    contexts.pages["/c.jsonld"] = {"@context": TERMS}
+    port = contexts.url.rsplit(":", 1)[1]
+    answer = hub.post(f"{N}/entities", gauge(), headers=link(f"http://{host}:{port}/c.jsonld"))
+    assert answer.status == 504 and contexts.asked == [], answer
+
+
+def test_other_schemes_are_not_fetched(fetching):
+    for url in "file:///etc/passwd", "ftp://127.0.0.1/x", "urn:x:y", "http://user:pw@127.0.0.1:1/x":
+        assert fetching.post(f"{N}/entities", gauge(), headers=link(url)).status == 504
+
+
+def test_bad_policy(tmp_path):
+    from conftest import program
+    answer = program("serve", "--data", str(tmp_path / "d"), "--listen", "127.0.0.1:0", "--auth", "off", "--contexts", "some")
+    assert answer.returncode != 0 and "fetch-private" in answer.stderr
+
+
+# ---- brought along ----
+
+def test_brought_along(make_hub, tmp_path):
+    url = "https://smart.example.org/context.jsonld"
+    folder, pack = tmp_path / "contexts", tmp_path / "packs/p/contexts"
+    for f in folder, pack:
+        f.mkdir(parents=True)
+    (folder / "index.json").write_text(json.dumps({url: "smart.jsonld"}))
+    (folder / "smart.jsonld").write_text(json.dumps({"@context": TERMS}))
+    (pack / "index.json").write_text(json.dumps({url + "2": "p.jsonld"}))
+    (pack / "p.jsonld").write_text(json.dumps({"@context": [url, {"Pump": "ex:Pump"}]}))
+    (tmp_path / "packs/p/pack.yaml").write_text("pack: {name: p, version: 1.0.0, title: P}\n")
+    hub = make_hub("--contexts-dir", str(folder), packs=[tmp_path / "packs"])
+    assert hub.post(f"{N}/entities", gauge(), headers=link(url)).status == 201
+    assert hub.get(f"{N}/entities/urn:g:1", headers=link(url + "2")).json["level"]["value"] == 3
+    details = [d for d in hub.get(f"{N}/jsonldContexts?details=true").json if d["URL"] == url]
+    assert details[0]["kind"] == "Cached" and details[0]["extraInfo"]["file"].endswith("smart.jsonld")
+    assert hub.delete(f"{N}/jsonldContexts/{details[0]['localId']}").status == 409
+    assert hub.post(f"{N}/jsonldContexts?url={url}", {"@context": {}}).status == 409
+
+
+@pytest.mark.parametrize("index, file", [("[]", "{}"), ("{", "{}"), ('{"https://a.org/b": "../c.jsonld"}', "{}"),
+                                         ('{"https://a.org/b": "c.jsonld"}', "{}"), ('{"https://a.org/b": "none"}', "{}")])
+def test_brought_along_broken(tmp_path, index, file):
+    from conftest import program
+    (tmp_path / "index.json").write_text(index)
+    (tmp_path / "c.jsonld").write_text(file)
+    answer = program("serve", "--data", str(tmp_path / "d"), "--listen", "127.0.0.1:0", "--auth", "off",
+                     "--contexts-dir", str(tmp_path))
+    assert answer.returncode != 0 and str(tmp_path) in answer.stderr
+
+
+# ---- made for subscriptions ----
+
+def test_made_for_a_subscription(hub):
+    receiver = Receiver()
+    body = {"type": "Subscription", "entities": [{"type": "Gauge"}], "@context": [TERMS],
+            "notification": {"endpoint": {"uri": receiver.url}}}
+    assert hub.post(f"{N}/subscriptions", body, headers=LD).status == 201
+    assert hub.post(f"{N}/subscriptions", body, headers=LD).status == 201
+    made = hub.get(f"{N}/jsonldContexts?details=true&kind=ImplicitlyCreated").json
+    assert len(made) == 1
+    assert hub.get(made[0]["URL"]).json == {"@context": [TERMS]}
+    hub.kill()
+    hub.start()
+    assert hub.get(made[0]["URL"]).json == {"@context": [TERMS]}
+    hub.post(f"{N}/entities", gauge(**{"@context": TERMS}), headers=LD)
+    assert receiver.wait(1)[0]["level"]["value"] == 3
+    target = receiver.headers[0]["Link"].split(">")[0].lstrip("<")
+    assert target.startswith("http://127.0.0.1") and target.endswith(made[0]["URL"])
+    receiver.close()

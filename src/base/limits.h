@@ -48,7 +48,8 @@ enum {
     LIMIT_QUERY_IDS = 1000,         /* ids in one query */
     LIMIT_SELECTORS = 100,          /* elements of "entities" in one query */
     LIMIT_PATTERN = 500,            /* bytes of one idPattern */
-    LIMIT_CONTEXTS = 1000,          /* hosted @contexts */
+    LIMIT_CONTEXTS = 1000,          /* kept @contexts */
+    LIMIT_CONTEXTS_FETCHED = 500,   /* of them, fetched from other servers; the least used goes first */
     LIMIT_CONTEXT_LENGTH = 1 << 20, /* bytes of one hosted @context */
     LIMIT_CONTEXT_TERMS = 20000,    /* terms of one @context */
     LIMIT_CONTEXT_PARTS = 100,      /* elements of one @context array */

@@ -5,10 +5,13 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "context/context_fetch.h"
 #include "context/hosted.h"
 #include "context/ingest.h"
 #include "context/query.h"
 #include "identity/identity.h"
+
+enum { DEFER_SECONDS = 15 }; /* for all @contexts that one request waits for */
 
 #define CONTEXT_RELATION "http://www.w3.org/ns/json-ld#context"
 
@@ -293,6 +296,23 @@ bool call_element_context(struct call *c, const struct json *element, struct ld_
     return body_context(c, element, &value, e) && ld_context_parse(value, hosted_loader(), ctx, e);
 }
 
+/* Fetches what the elements of a batch name before any is looked at; each answers for what is not to be had.
+ */
+static bool have_contexts(struct call *c, const struct json *array, struct error *e)
+{
+    for (const struct json *x = call_is_ld(c) ? array->first : NULL; x != NULL; x = x->next) {
+        const struct json *value = json_get(x, "@context");
+        ld_context_auto ctx = NULL;
+        struct error failure = {0};
+        if (value != NULL && !ld_context_parse(value, hosted_loader(), &ctx, &failure) &&
+            hosted_is_wanted()) {
+            *e = failure;
+            return false;
+        }
+    }
+    return true;
+}
+
 struct json *call_body(struct call *c, struct error *e)
 {
     const struct json *value = NULL;
@@ -300,8 +320,11 @@ struct json *call_body(struct call *c, struct error *e)
         return NULL;
     }
     struct json *body = request_json(c->request, e);
-    if (body == NULL || body->type == JSON_ARRAY) {
-        return body;
+    if (body != NULL && body->type == JSON_ARRAY) {
+        return have_contexts(c, body, e) ? body : NULL;
+    }
+    if (body == NULL) {
+        return NULL;
     }
     if (!body_context(c, body, &value, e)) {
         return NULL;
@@ -313,6 +336,25 @@ struct json *call_body(struct call *c, struct error *e)
         c->context_value = value;
     }
     return body;
+}
+
+bool call_notified_context(struct call *c, const struct json *body, const struct json **value,
+                           struct error *e)
+{
+    const struct json *endpoint = json_get(json_get(body, "notification"), "endpoint");
+    const char *accept = json_get_string(endpoint, "accept");
+    const char *host = request_header(c->request, "Host");
+    const char *proto = request_header(c->request, "X-Forwarded-Proto");
+    *value = c->context_value;
+    if (*value == NULL || json_is(*value, JSON_STRING) || json_get(body, "jsonldContext") != NULL ||
+        host == NULL || strpbrk(host, "<>\"/ ") != NULL || g_strcmp0(accept, "application/ld+json") == 0) {
+        return true;
+    }
+    const char *base =
+        arena_printf(c->arena, "%s://%s", g_strcmp0(proto, "https") == 0 ? "https" : "http", host);
+    const char *url = hosted_implicit(c->arena, *value, base, e);
+    *value = url != NULL ? json_string(c->arena, url) : NULL;
+    return url != NULL;
 }
 
 /* ---- serving ---- */
@@ -339,20 +381,78 @@ static bool choose_space(struct call *c, const struct operation *o, struct error
     return c->space != NULL;
 }
 
-void call_serve(struct request *r, const struct operation *o)
+/* A request that begins again when a @context that it names has been fetched. */
+struct deferred {
+    struct request *request;
+    const struct operation *operation;
+    gint64 until;
+};
+
+/* Answers the request, or hands it on, or returns false with e set. *wanted: a @context to be fetched first.
+ */
+static bool serve(struct request *r, const struct operation *o, const char **wanted, struct error *e)
 {
-    struct error e = {0};
     struct call c = {.request = r,
                      .arena = request_arena(r),
                      .space = space_ref(space_default()),
                      .chinese = request_chinese(r)};
-    bool ok = choose_space(&c, o, &e) && check_parameters(&c, o, &e) && read_options(&c, o, &e) &&
-              choose_media(&c, o, &e) && read_link(&c, &e) && o->run(&c, &e);
+    hosted_wait_begin();
+    bool ok = choose_space(&c, o, e) && check_parameters(&c, o, e) && read_options(&c, o, e) &&
+              choose_media(&c, o, e) && read_link(&c, e) && o->run(&c, e);
+    *wanted = hosted_wanted();
     ld_context_unref(c.ctx);
     space_unref(c.space);
+    return ok;
+}
+
+static void serve_again(void *user, const struct error *failure);
+
+/* Fetches for a request that is suspended; false when it cannot. */
+static bool defer(struct deferred *d, const char *wanted)
+{
+    struct error ignored;
+    return g_get_monotonic_time() < d->until && context_fetch(wanted, serve_again, d, &ignored);
+}
+
+static void serve_again(void *user, const struct error *failure)
+{
+    struct deferred *d = user;
+    struct request *r = d->request;
+    const char *wanted;
+    struct error e = {0};
+    reply_headers_clear(r);
+    bool ok = serve(r, d->operation, &wanted, &e);
+    if (!ok && wanted != NULL && defer(d, wanted)) {
+        return;
+    }
     if (!ok) {
         reply_error(r, &e);
     }
+    g_free(d);
+    request_resume(r);
+}
+
+void call_serve(struct request *r, const struct operation *o)
+{
+    const char *wanted;
+    struct error e = {0};
+    bool ok = serve(r, o, &wanted, &e);
+    if (ok) {
+        return;
+    }
+    if (wanted != NULL) {
+        struct deferred *d = g_new(struct deferred, 1);
+        *d = (struct deferred){r, o, g_get_monotonic_time() + DEFER_SECONDS * G_USEC_PER_SEC};
+        request_suspend(r);
+        if (defer(d, wanted)) {
+            return;
+        }
+        g_free(d);
+        reply_error(r, &e);
+        request_resume(r);
+        return;
+    }
+    reply_error(r, &e);
 }
 
 /* ---- representations ---- */

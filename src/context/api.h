@@ -56,6 +56,10 @@ void call_serve(struct request *r, const struct operation *operation);
 /* The body, with its Content-Type and @context checked and taken into c (6.3.4, 6.3.5). NULL with e set. For
  * an array, call_element_context does the same for each element. */
 struct json *call_body(struct call *c, struct error *e);
+/* The @context of a subscription that is being made or changed: what was sent, or, when that is written out
+ * in the body and notifications go out with a Link, a URL here that stands for it from now on (5.13.1). */
+bool call_notified_context(struct call *c, const struct json *body, const struct json **value,
+                           struct error *e);
 /* The context of one element of a batch: a new reference in *ctx. */
 bool call_element_context(struct call *c, const struct json *element, struct ld_context **ctx,
                           struct error *e);

@@ -2,7 +2,9 @@
 /* Starts and stops what works beside the requests: histories, live streams, subscriptions. */
 #include "context/context.h"
 
+#include "context/context_fetch.h"
 #include "context/distributed.h"
+#include "context/hosted.h"
 #include "context/index_builder.h"
 #include "context/plan.h"
 #include "context/purge.h"
@@ -24,8 +26,24 @@ void context_query_limit(int seconds)
     plan_time_limit(seconds);
 }
 
+static enum context_policy policy = CONTEXTS_HOSTED;
+static char **context_dirs;
+
+bool context_sources(const char *name, const char *const *dirs, struct error *e)
+{
+    g_strfreev(context_dirs);
+    context_dirs = g_strdupv((char **)dirs);
+    return context_policy_parse(name, &policy) ||
+           error_set(e, ERROR_INVALID_REQUEST, "--contexts is hosted, fetch or fetch-private, not %s",
+                     "--contexts 只能是 hosted、fetch 或 fetch-private，而不是 %s", name);
+}
+
 bool context_start(struct store *s, struct http_client *client, struct error *e)
 {
+    if (!hosted_start(s, (const char *const *)context_dirs, e)) {
+        return false;
+    }
+    context_fetch_start(policy, s, client);
     temporal_start();
     purge_start();
     stream_start(s);
@@ -45,5 +63,8 @@ void context_stop(void)
     temporal_stop();
     distributed_stop();
     purge_stop();
+    context_fetch_stop();
     space_stop();
+    hosted_stop();
+    g_clear_pointer(&context_dirs, g_strfreev);
 }

@@ -115,6 +115,9 @@ extern const struct route source_identity_routes[];
 extern const struct route stream_routes[];
 extern const struct route tenant_routes[];
 extern const struct route explain_routes[];
+/* Where @contexts come from: policy is "hosted", "fetch" or "fetch-private" (context_fetch.h), dirs are
+ * folders of them that were brought along (hosted.h; NULL-terminated, may be NULL). Before context_start. */
+bool context_sources(const char *policy, const char *const *dirs, struct error *e);
 /* Gives the routes their store and starts the threads that read histories, wake live streams and deliver
  * notifications through client. Before the HTTP server starts. */
 bool context_start(struct store *s, struct http_client *client, struct error *e);

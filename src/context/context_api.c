@@ -1,37 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /ngsi-ld/v1/jsonldContexts: adding, listing, serving and deleting hosted @contexts (5.13). */
+/* /ngsi-ld/v1/jsonldContexts: adding, listing, serving, deleting and reloading @contexts (5.13). */
 #include <string.h>
 
 #include "context/api.h"
+#include "context/context_fetch.h"
 #include "context/hosted.h"
 #include "context/ingest.h"
 #include "context/routes.h"
 
 /* ---- adding ---- */
 
+struct context_write {
+    struct write_call w;
+    struct hosted_put put;
+};
+
 static bool put_context(struct write_call *w, struct txn *t, struct error *e)
 {
-    struct view *v = txn_view(t);
-    const char *value, *text;
-    size_t length;
-    if (view_kv_count(v, HOSTED_SPACE) >= LIMIT_CONTEXTS) {
-        return error_set(e, ERROR_FORBIDDEN, "There are %d hosted @contexts already; delete one first",
-                         "已有 %d 个托管的 @context，请先删除一个", LIMIT_CONTEXTS);
-    }
-    if (view_kv_get(v, w->arena, HOSTED_SPACE, w->id, strlen(w->id), &value, &length)) {
-        return error_set(e, ERROR_ALREADY_EXISTS, "The @context %.300s is here already; delete it first",
-                         "@context %.300s 已经存在，请先删除", w->id);
-    }
-    json_add(w->fragment, "createdAt", json_int(w->arena, txn_now(t)));
-    text = json_text(w->arena, w->fragment);
-    return txn_kv_put(t, HOSTED_SPACE, w->id, strlen(w->id), text, strlen(text), e);
+    return hosted_put(&((struct context_write *)w)->put, t, w->arena, e);
 }
 
 static void reply_location(struct write_call *w)
 {
-    g_autofree char *escaped = g_uri_escape_string(w->id, NULL, FALSE);
-    hosted_changed();
-    reply_header(w->request, "Location", arena_printf(w->arena, HOSTED_PATH "%s", escaped));
+    const struct context_write *x = (struct context_write *)w;
+    hosted_put_done(&x->put);
+    reply_header(w->request, "Location", arena_printf(w->arena, HOSTED_PATH "%s", x->put.key));
     reply_empty(w->request, 201);
 }
 
@@ -58,135 +51,197 @@ static struct json *check_upload(struct call *c, struct error *e)
 
 static bool add_context(struct call *c, struct error *e)
 {
-    struct json *body = check_upload(c, e);
+    const struct json *body = check_upload(c, e);
     const char *url = request_query(c->request, "url");
     if (body == NULL || (url != NULL && !ingest_uri("url", url, strlen(url), e))) {
         return false;
     }
-    struct write_call *w = write_call_new(c, CONTEXT_CREATE, 0, e);
-    if (w == NULL) {
+    struct context_write *x = arena_new0(c->arena, struct context_write);
+    if (!write_call_init(&x->w, c, CONTEXT_CREATE, 0, e)) {
         return false;
     }
-    g_autofree char *uuid = g_uuid_string_random();
-    w->id = url != NULL ? url : arena_strdup(c->arena, uuid);
-    w->fragment = json_object(c->arena);
-    json_add(w->fragment, "kind", json_string(c->arena, url != NULL ? "Cached" : "Hosted"));
-    json_add(w->fragment, "body", body);
-    w->apply = put_context;
-    w->reply = reply_location;
-    write_call_submit(w);
+    struct json *kept = json_object(c->arena);
+    json_add(kept, "@context", json_copy(c->arena, json_get(body, "@context")));
+    g_autofree char *key = url != NULL ? hosted_key(url) : g_uuid_string_random();
+    x->put = (struct hosted_put){.key = arena_strdup(c->arena, key),
+                                 .kind = url != NULL ? HOSTED_CACHED : HOSTED,
+                                 .url = url,
+                                 .body = kept,
+                                 .expires = INSTANT_MAX};
+    x->w.apply = put_context;
+    x->w.reply = reply_location;
+    write_call_submit(&x->w);
     return true;
 }
 
 /* ---- reading ---- */
 
-struct listing {
-    struct call *call;
-    const char *kind; /* or NULL */
-    bool details;
-    struct json *out;
-};
-
-static const char *url_of(struct arena *a, const char *key)
+/* What a client names by the path: the local id, or for a copy its URL. */
+static const char *key_of(struct call *c)
 {
-    return strchr(key, ':') != NULL ? key : arena_printf(a, HOSTED_PATH "%s", key);
+    g_autofree char *key = hosted_key(request_param(c->request, "id"));
+    return arena_strdup(c->arena, key);
 }
 
-static struct json *describe(struct arena *a, const char *key, const struct json *stored)
+static const char *url_of(struct arena *a, const struct hosted_info *x)
+{
+    return x->url != NULL ? x->url : arena_printf(a, HOSTED_PATH "%s", x->key);
+}
+
+static void add_time(struct arena *a, struct json *d, const char *name, instant at)
 {
     char text[INSTANT_TEXT];
+    if (at != 0 && at < INSTANT_MAX) {
+        json_add(d, name, json_string(a, instant_format(at, text)));
+    }
+}
+
+static struct json *describe(struct arena *a, const struct hosted_info *x)
+{
     struct json *d = json_object(a);
-    json_add(d, "URL", json_string(a, url_of(a, key)));
-    json_add(d, "localId", json_string(a, key));
-    json_add(d, "kind", json_string(a, json_get_string(stored, "kind")));
-    json_add(d, "createdAt", json_string(a, instant_format(json_get_int(stored, "createdAt", 0), text)));
+    json_add(d, "URL", json_string(a, url_of(a, x)));
+    json_add(d, "localId", json_string(a, x->key));
+    json_add(d, "kind", json_string(a, hosted_kind_name(x->kind)));
+    add_time(a, d, "createdAt", x->created);
+    add_time(a, d, "expiresAt", x->expires);
+    add_time(a, d, "lastUsage", x->last);
+    json_add(d, "numberOfHits", json_int(a, x->hits));
+    if (x->file != NULL) {
+        json_add(json_add(d, "extraInfo", json_object(a)), "file", json_string(a, x->file));
+    }
     return d;
 }
 
-static bool list_one(void *user, const void *key, size_t key_length, const char *value, size_t value_length)
+static bool check_kind(const char *kind, struct error *e)
 {
-    struct listing *l = user;
-    struct arena *a = l->call->arena;
-    struct error ignored = {0};
-    const struct json *stored = json_parse(a, value, value_length, &ignored);
-    const char *name = arena_strndup(a, key, key_length);
-    if (stored != NULL && (l->kind == NULL || g_strcmp0(json_get_string(stored, "kind"), l->kind) == 0)) {
-        json_append(l->out, l->details ? describe(a, name, stored) : json_string(a, url_of(a, name)));
+    for (int k = HOSTED; kind != NULL && k <= HOSTED_IMPLICIT; k++) {
+        if (strcmp(kind, hosted_kind_name((enum hosted_kind)k)) == 0) {
+            return true;
+        }
     }
-    return true;
+    return kind == NULL || error_set(e, ERROR_BAD_REQUEST_DATA, "kind is Hosted, Cached or ImplicitlyCreated",
+                                     "kind 应为 Hosted、Cached 或 ImplicitlyCreated");
 }
 
 static bool list_contexts(struct call *c, struct error *e)
 {
-    struct listing l = {.call = c, .kind = request_query(c->request, "kind"), .out = json_array(c->arena)};
-    if (!call_flag(c, "details", &l.details, e)) {
+    const char *kind = request_query(c->request, "kind");
+    struct json *out = json_array(c->arena);
+    bool details;
+    int count;
+    if (!call_flag(c, "details", &details, e) || !check_kind(kind, e)) {
         return false;
     }
-    view_auto v = view_begin(space_default()->store);
-    view_kv_scan(v, HOSTED_SPACE, NULL, 0, false, list_one, &l);
-    reply_json(c->request, 200, l.out);
+    const struct hosted_info *all = hosted_list(c->arena, &count);
+    for (int i = 0; i < count; i++) {
+        if (kind == NULL || strcmp(kind, hosted_kind_name(all[i].kind)) == 0) {
+            json_append(out, details ? describe(c->arena, &all[i])
+                                     : json_string(c->arena, url_of(c->arena, &all[i])));
+        }
+    }
+    reply_json(c->request, 200, out);
     return true;
 }
 
 static bool no_context(const char *id, struct error *e)
 {
-    return error_set(e, ERROR_NOT_FOUND, "There is no hosted @context %.300s", "没有托管的 @context %.300s",
-                     id);
+    return error_set(e, ERROR_NOT_FOUND, "There is no @context %.300s", "没有 @context %.300s", id);
 }
 
 static bool serve_context(struct call *c, struct error *e)
 {
-    const char *key = hosted_key(request_param(c->request, "id"));
+    struct hosted_info x;
     bool details;
     if (!call_flag(c, "details", &details, e)) {
         return false;
     }
-    view_auto v = view_begin(space_default()->store);
-    const struct json *stored = hosted_get(v, c->arena, key);
-    if (stored == NULL) {
-        return no_context(key, e);
+    if (!hosted_describe(c->arena, key_of(c), &x)) {
+        return no_context(request_param(c->request, "id"), e);
     }
-    if (!details) {
-        reply_header(c->request, "Content-Type", "application/ld+json");
+    if (details) {
+        reply_json(c->request, 200, describe(c->arena, &x));
+        return true;
     }
-    reply_json(c->request, 200, details ? describe(c->arena, key, stored) : json_get(stored, "body"));
+    if (x.kind == HOSTED_CACHED) {
+        return error_set(
+            e, ERROR_NOT_SUPPORTED,
+            "This is a copy of %.300s for use here; read it there, or with details=true about it",
+            "这是 %.300s 的本地副本，不对外提供；请到原址读取，或用 details=true 查看其信息", x.url);
+    }
+    const struct json *body = hosted_body(c->arena, x.key);
+    if (body == NULL) {
+        return no_context(x.key, e);
+    }
+    reply_header(c->request, "Content-Type", "application/ld+json");
+    reply_json(c->request, 200, body);
     return true;
 }
 
-/* ---- deleting ---- */
+/* ---- deleting and reloading ---- */
 
 static bool drop_context(struct write_call *w, struct txn *t, struct error *e)
 {
-    const char *value;
-    size_t length;
-    if (!view_kv_get(txn_view(t), w->arena, HOSTED_SPACE, w->id, strlen(w->id), &value, &length)) {
-        return no_context(w->id, e);
-    }
-    return txn_kv_delete(t, HOSTED_SPACE, w->id, strlen(w->id), e);
+    return hosted_drop(w->id, t, w->arena, e);
 }
 
 static void reply_dropped(struct write_call *w)
 {
-    hosted_changed();
+    hosted_drop_done(w->id);
     reply_no_content(w);
+}
+
+static void reloaded(void *user, const struct error *e)
+{
+    struct request *r = user;
+    if (e != NULL) {
+        reply_error(r, e);
+    } else {
+        reply_empty(r, 204);
+    }
+    request_resume(r);
+}
+
+static bool reload_context(struct call *c, const struct hosted_info *x, struct error *e)
+{
+    struct error busy = {0};
+    if (x->kind != HOSTED_CACHED || x->file != NULL) {
+        return error_set(e, ERROR_BAD_REQUEST_DATA,
+                         "Only a copy of another server's @context can be reloaded",
+                         "只有其他服务器 @context 的副本才能重新加载");
+    }
+    if (!context_fetch_possible(x->url)) {
+        return error_set(
+            e, ERROR_CONTEXT_UNAVAILABLE,
+            "Nothing is fetched here, so a @context cannot be reloaded; upload it anew, or start "
+            "the hub with --contexts fetch",
+            "此处不从网络获取 @context，无法重新加载；请重新上传，或以 --contexts fetch 启动");
+    }
+    request_suspend(c->request);
+    if (!context_fetch(x->url, reloaded, c->request, &busy)) {
+        reloaded(c->request, &busy);
+    }
+    return true;
 }
 
 static bool delete_context(struct call *c, struct error *e)
 {
+    const char *key = key_of(c);
+    struct hosted_info x;
     bool reload;
     if (!call_flag(c, "reload", &reload, e)) {
         return false;
     }
+    if (!hosted_describe(c->arena, key, &x)) {
+        return no_context(request_param(c->request, "id"), e);
+    }
     if (reload) {
-        return error_set(e, ERROR_NOT_SUPPORTED,
-                         "Nothing is fetched here, so a @context cannot be reloaded; upload it anew",
-                         "此处不从网络获取 @context，无法重新加载；请重新上传");
+        return reload_context(c, &x, e);
     }
     struct write_call *w = write_call_new(c, CONTEXT_CREATE, 0, e);
     if (w == NULL) {
         return false;
     }
-    w->id = hosted_key(request_param(c->request, "id"));
+    w->id = key;
     w->apply = drop_context;
     w->reply = reply_dropped;
     write_call_submit(w);

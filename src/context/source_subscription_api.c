@@ -126,7 +126,9 @@ static bool create(struct call *c, struct error *e)
         return error_set(e, ERROR_TOO_MANY_REQUESTS, "There are %d subscriptions already: remove some",
                          "订阅数已达上限 %d：请先删除一些", LIMIT_SOURCE_SUBSCRIPTIONS);
     }
-    struct source_subscription *s = source_subscription_parse(body, c->context_value, e);
+    const struct json *context;
+    struct source_subscription *s =
+        call_notified_context(c, body, &context, e) ? source_subscription_parse(body, context, e) : NULL;
     return s != NULL && put_subscription(c, s, true, e);
 }
 
@@ -216,9 +218,13 @@ static bool update(struct call *c, struct error *e)
     if (old == NULL) {
         return refuse_unknown(id, e);
     }
-    const struct json *context = c->context_value != NULL ? c->context_value : old->def->context_value;
+    const struct json *body = patched(c->arena, old->body, fragment);
+    const struct json *context;
+    if (!call_notified_context(c, body, &context, e)) {
+        return false;
+    }
     struct source_subscription *s =
-        source_subscription_parse(patched(c->arena, old->body, fragment), context, e);
+        source_subscription_parse(body, context != NULL ? context : old->def->context_value, e);
     return s != NULL && put_subscription(c, s, false, e);
 }
 

@@ -140,7 +140,9 @@ static bool create(struct call *c, struct error *e)
         return error_set(e, ERROR_TOO_MANY_REQUESTS, "There are %d subscriptions already: remove some",
                          "订阅数已达上限 %d：请先删除一些", LIMIT_SUBSCRIPTIONS);
     }
-    struct subscription *s = subscription_parse(body, c->context_value, e);
+    const struct json *context;
+    struct subscription *s =
+        call_notified_context(c, body, &context, e) ? subscription_parse(body, context, e) : NULL;
     return s != NULL && put_subscription(c, s, true, e);
 }
 
@@ -249,8 +251,11 @@ static bool update(struct call *c, struct error *e)
         return error_set(e, ERROR_BAD_REQUEST_DATA, "The subscription has expired: give a new expiresAt too",
                          "订阅已过期：请同时给出新的 expiresAt");
     }
-    struct subscription *s =
-        subscription_parse(body, c->context_value != NULL ? c->context_value : old->context_value, e);
+    const struct json *context;
+    if (!call_notified_context(c, body, &context, e)) {
+        return false;
+    }
+    struct subscription *s = subscription_parse(body, context != NULL ? context : old->context_value, e);
     if (s != NULL) {
         s->created = old->created;
     }

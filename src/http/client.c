@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <string.h>
 
+#include "http/address.h"
 #include "http/http.h"
 
 enum { KEPT_ANSWER = 64 << 10, KEPT_HEADERS = 16 << 10, CONNECT_MS = 10000, CONNECTIONS = 64 };
@@ -23,7 +24,7 @@ struct call {
     GString *answer, *answer_headers;
     size_t keep;
     bool cut;
-    char reason[CURL_ERROR_SIZE];
+    char reason[CURL_ERROR_SIZE], refused[64];
     void (*done)(void *user, const struct http_answer *answer);
     void *user;
 };
@@ -82,6 +83,11 @@ char *http_answer_header(const struct http_answer *answer, const char *name)
     return found != NULL ? g_strstrip(g_strndup(found, strcspn(found, "\r\n"))) : NULL;
 }
 
+int64_t http_date(const char *text)
+{
+    return (int64_t)curl_getdate(text, NULL);
+}
+
 static void begin_waiting(struct http_client *client)
 {
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&client->lock);
@@ -106,7 +112,9 @@ static void finish_answered(struct http_client *client)
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
         curl_multi_remove_handle(client->multi, easy);
         g_hash_table_remove(client->running, c);
-        const char *reason = c->reason[0] != '\0' ? c->reason : curl_easy_strerror(result);
+        const char *reason = c->refused[0] != '\0'  ? c->refused
+                             : c->reason[0] != '\0' ? c->reason
+                                                    : curl_easy_strerror(result);
         finish(c, result == CURLE_OK ? (int)status : 0, result == CURLE_OK ? "" : reason,
                result == CURLE_OPERATION_TIMEDOUT);
     }
@@ -165,6 +173,25 @@ static void set_body(CURL *easy, const char *method, char *body, size_t length)
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
+/* Looked at when a connection is opened: names and redirects cannot hide an address. */
+static curl_socket_t open_public(void *user, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct call *c = user;
+    if (!address_is_public(&address->addr)) {
+        g_strlcpy(c->refused, "its address is not on the public internet", sizeof c->refused);
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype, address->protocol);
+}
+
+static void only_public(struct call *c)
+{
+    curl_easy_setopt(c->easy, CURLOPT_OPENSOCKETFUNCTION, open_public);
+    curl_easy_setopt(c->easy, CURLOPT_OPENSOCKETDATA, c);
+    curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, 1L); /* not one that others have opened */
+    curl_easy_setopt(c->easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
 static struct curl_slist *copy_headers(const char *const *headers)
 {
     struct curl_slist *list = curl_slist_append(NULL, "Expect:");
@@ -199,6 +226,9 @@ void http_client_exchange(struct http_client *client, const struct http_exchange
     curl_easy_setopt(c->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)MIN(x->timeout_ms, CONNECT_MS));
     curl_easy_setopt(c->easy, CURLOPT_USERAGENT, "zhongshu/" ZHONGSHU_VERSION);
     curl_easy_setopt(c->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    if (x->public_only) {
+        only_public(c);
+    }
     g_mutex_lock(&client->lock);
     g_queue_push_tail(&client->waiting, c);
     g_mutex_unlock(&client->lock);

@@ -108,6 +108,7 @@ bool request_page(struct request *r, struct list_page *page, struct error *e);
 /* ---- exactly one reply to each request ---- */
 
 void reply_header(struct request *r, const char *name, const char *value); /* before the reply; copied */
+void reply_headers_clear(struct request *r); /* for a handler that begins again */
 void reply_json(struct request *r, int status,
                 const struct json *body); /* Content-Type application/json unless set before */
 void reply_text(struct request *r, int status, const char *content_type, const char *text,
@@ -133,7 +134,8 @@ struct stream *reply_stream(struct request *r, const char *content_type,
 void stream_wake(struct stream *s); /* from any thread, until closed has been called */
 
 /* For handlers that answer later: suspend, hand the request to another thread, which replies and then
- * resumes; after request_resume the request must not be touched. */
+ * resumes; after request_resume the request must not be touched. The thread that has it may suspend it once
+ * more and hand it on: it goes on when it was resumed as often. */
 void request_suspend(struct request *r);
 void request_resume(struct request *r);
 
@@ -167,13 +169,16 @@ struct http_answer {
 };
 /* The value of a header of the answer, or NULL; g_free it. */
 char *http_answer_header(const struct http_answer *answer, const char *name);
+/* A moment as HTTP headers write it, in seconds since 1970; -1 when it is none. */
+int64_t http_date(const char *text);
 struct http_exchange {
     const char *method, *url;
     const char *const *headers; /* as for http_client_send */
     const char *body;
     size_t length;
     int timeout_ms;
-    size_t keep;                                                /* bytes of the answer's body */
+    size_t keep;      /* bytes of the answer's body */
+    bool public_only; /* refuses to connect to addresses that are not on the public internet */
     void (*done)(void *user, const struct http_answer *answer); /* on the client's thread; must not block */
     void *user;
 };

@@ -28,6 +28,11 @@ void reply_header(struct request *r, const char *name, const char *value)
     r->fields = f;
 }
 
+void reply_headers_clear(struct request *r)
+{
+    r->fields = NULL;
+}
+
 static bool has_field(const struct request *r, const char *name)
 {
     for (const struct reply_field *f = r->fields; f != NULL; f = f->next) {

@@ -202,6 +202,9 @@ bool request_accepts(struct request *r, const char *type)
 
 void request_suspend(struct request *r)
 {
+    if (g_atomic_int_add(&r->holds, 1) > 0) {
+        return;
+    }
     g_assert(r->phase == REQUEST_HANDLED && !r->suspended);
     r->suspended = true;
     g_atomic_int_inc(&r->server->suspended);
@@ -211,6 +214,9 @@ void request_suspend(struct request *r)
 void request_resume(struct request *r)
 {
     struct http_server *s = r->server;
+    if (!g_atomic_int_dec_and_test(&r->holds)) {
+        return;
+    }
     MHD_resume_connection(r->connection);
     g_atomic_int_add(&s->suspended, -1);
 }

@@ -71,6 +71,7 @@ struct request {
     int upload_fd; /* -1 = none */
     char *upload;  /* path */
     bool suspended;
+    gint holds;     /* atomic: suspensions that have not been resumed */
     bool malformed; /* the connection ends with the reply: what follows cannot be trusted */
     void *user;
     void (*free_user)(void *user);

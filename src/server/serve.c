@@ -121,12 +121,40 @@ static bool start_http(struct server *s, struct error *e)
     return http_server_start(h->http, &o, e);
 }
 
+static void add_contexts(GStrvBuilder *dirs, const char *parent)
+{
+    g_autofree char *dir = g_build_filename(parent, "contexts", NULL);
+    g_autofree char *index = g_build_filename(dir, "index.json", NULL);
+    if (g_file_test(index, G_FILE_TEST_EXISTS)) {
+        g_strv_builder_add(dirs, dir);
+    }
+}
+
+/* The folders of @contexts: those of the setting, and DIR/contexts of every pack. */
+static bool find_contexts(const struct settings *s, struct error *e)
+{
+    g_autoptr(GStrvBuilder) dirs = g_strv_builder_new();
+    for (char **dir = s->contexts_dir; dir != NULL && *dir != NULL; dir++) {
+        g_strv_builder_add(dirs, *dir);
+    }
+    for (char **packs = s->packs; packs != NULL && *packs != NULL; packs++) {
+        g_autoptr(GDir) d = g_dir_open(*packs, 0, NULL);
+        add_contexts(dirs, *packs);
+        for (const char *name; d != NULL && (name = g_dir_read_name(d)) != NULL;) {
+            g_autofree char *pack = g_build_filename(*packs, name, NULL);
+            add_contexts(dirs, pack);
+        }
+    }
+    g_auto(GStrv) all = g_strv_builder_end(dirs);
+    return context_sources(s->contexts, (const char *const *)all, e);
+}
+
 static bool start(struct server *s, struct error *e)
 {
     struct hub *h = &s->hub;
     struct store_options options = {.fsync_delay_us = s->settings.fsync_delay_us,
                                     .write_queue = s->settings.write_queue};
-    if (!check_settings(&s->settings, e) || !read_broker(s, e)) {
+    if (!check_settings(&s->settings, e) || !read_broker(s, e) || !find_contexts(&s->settings, e)) {
         return false;
     }
     h->data_dir = s->settings.data;

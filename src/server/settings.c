@@ -30,6 +30,12 @@ static const struct setting {
      "whether people must sign in; off is accepted on loopback only"},
     {"packs", LIST, offsetof(struct settings, packs), "DIR", "packs",
      "folder of packs, or one pack; may be given more than once"},
+    {"contexts", TEXT, offsetof(struct settings, contexts), "hosted|fetch|fetch-private", "hosted",
+     "where @contexts of other servers come from: only what is kept here, the internet, or private networks "
+     "too"},
+    {"contexts-dir", LIST, offsetof(struct settings, contexts_dir), "DIR", NULL,
+     "folder of @contexts with an index.json {URL: file}; may be given more than once; packs bring their "
+     "own"},
     {"web", TEXT, offsetof(struct settings, web), "DIR", "web/dist", "the built front end"},
     {"origin", TEXT, offsetof(struct settings, origin), "NAME", NULL,
      "name of the evidence log, part of every signature (zhongshu.local/log); fixed once it has leaves"},

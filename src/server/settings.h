@@ -16,6 +16,8 @@ struct settings {
     char *auth; /* on | off */
     char **packs;
     char *web;
+    char *contexts; /* hosted | fetch | fetch-private */
+    char **contexts_dir;
     char *origin;
     char *log_level;
     int threads;
