@@ -29,7 +29,7 @@ struct counter store_counters[] = {
                        "Damaged chunks of history met while reading", "读取时发现的损坏历史数据块"},
 };
 
-static const char *const schema[] = {
+static const char schema_entities[] =
     "CREATE TABLE entity(eid INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, body BLOB NOT NULL);"
     "CREATE TABLE entity_type(type TEXT NOT NULL, eid INTEGER NOT NULL, PRIMARY KEY(type, eid)) WITHOUT "
     "ROWID;"
@@ -41,8 +41,10 @@ static const char *const schema[] = {
     "CREATE TABLE log(first INTEGER PRIMARY KEY, count INTEGER NOT NULL, body BLOB NOT NULL);"
     "CREATE TABLE cursor(reader TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE kv(space TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY(space, key))"
-    " WITHOUT ROWID",
-    /* Counts, and indexes of attributes. Entities that are there already are counted from their bodies. */
+    " WITHOUT ROWID";
+
+/* Counts, and indexes of attributes. Entities that are there already are counted from their bodies. */
+static const char schema_counts[] =
     "CREATE TABLE shape(type TEXT NOT NULL, attribute TEXT NOT NULL, kind TEXT NOT NULL, count INTEGER NOT "
     "NULL,"
     " PRIMARY KEY(type, attribute, kind)) WITHOUT ROWID;"
@@ -64,11 +66,14 @@ static const char *const schema[] = {
     "FROM one),"
     " typed AS (SELECT eid, type FROM entity_type UNION ALL SELECT eid, '' FROM entity)"
     " INSERT INTO shape SELECT type, attribute, kind, count(*) FROM every JOIN typed USING (eid)"
-    " GROUP BY type, attribute, kind",
-    /* Transient entities. */
+    " GROUP BY type, attribute, kind";
+
+/* Transient entities. */
+static const char schema_expiry[] =
     "CREATE TABLE entity_expiry(eid INTEGER PRIMARY KEY, at INTEGER NOT NULL);"
-    "CREATE INDEX entity_expiry_at ON entity_expiry(at)",
-};
+    "CREATE INDEX entity_expiry_at ON entity_expiry(at)";
+
+static const char *const schema[] = {schema_entities, schema_counts, schema_expiry};
 
 static bool take_lock(struct store *s, struct error *e)
 {
