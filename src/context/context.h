@@ -109,6 +109,7 @@ bool context_find(struct view *v, const struct context_query *q,
 extern const struct route context_routes[];
 extern const struct route temporal_routes[];
 extern const struct route subscription_routes[];
+extern const struct route subscription_state_routes[];
 extern const struct route registration_routes[];
 extern const struct route source_subscription_routes[];
 extern const struct route source_identity_routes[];

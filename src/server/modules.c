@@ -22,6 +22,7 @@ void server_routes(struct http_server *s)
     http_server_routes(s, context_routes);
     http_server_routes(s, temporal_routes);
     http_server_routes(s, subscription_routes);
+    http_server_routes(s, subscription_state_routes);
     http_server_routes(s, registration_routes);
     http_server_routes(s, source_subscription_routes);
     http_server_routes(s, source_identity_routes);
