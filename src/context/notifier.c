@@ -236,3 +236,15 @@ struct json *notifier_describe(struct notifier *n, struct arena *a, const char *
     const struct entry *x = n->entries != NULL ? g_hash_table_lookup(n->entries, id) : NULL;
     return x != NULL ? entry_show(a, x, instant_now()) : NULL;
 }
+
+void notifier_count_streamed(struct notifier *n, const char *id)
+{
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&n->lock);
+    struct entry *x = n->entries != NULL ? g_hash_table_lookup(n->entries, id) : NULL;
+    if (x != NULL) {
+        x->sent++;
+        x->last = x->last_success = instant_now();
+        counter_add(&notifier_counters[COUNT_SENT], 1);
+        entry_changed(x);
+    }
+}

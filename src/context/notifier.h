@@ -40,6 +40,9 @@ char **notifier_ids(struct notifier *n, int64_t offset, int64_t limit);
 /* The subscription as its readers see it: body, status, counters. NULL when there is none. */
 struct json *notifier_describe(struct notifier *n, struct arena *a, const char *id);
 
+/* A notification has gone to a reader of a stream. */
+void notifier_count_streamed(struct notifier *n, const char *id);
+
 /* The state of a subscription that has just been made, where the log ends at the given record. */
 const char *notifier_first_state(struct arena *a, uint64_t log_end);
 /* Where the states are kept: id → JSON. */

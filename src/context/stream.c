@@ -6,21 +6,17 @@
  * is told to reset. */
 #include "context/stream.h"
 
-#include <poll.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/counters.h"
 #include "base/log.h"
 #include "context/stream_filter.h"
 #include "context/stream_frame.h"
+#include "context/stream_pump.h"
 
 enum {
     PIECE = 64 << 10,       /* bytes of text gathered before they are sent */
     RECORDS_AT_ONCE = 5000, /* records looked at before the thread serves others */
-    HEARTBEAT_S = 15,
-    BUSY_MS = 50, /* the shortest time between two wakes */
 };
 
 enum { COUNT_BYTES, COUNT_RESETS };
@@ -31,30 +27,20 @@ static struct counter counters[] = {
 };
 
 struct connection {
-    struct stream *stream;
+    struct pumped pumped;
     struct stream_filter *filter;
     uint64_t after; /* the last record dealt with */
     GString *text;
-    size_t sent;              /* bytes of text */
-    _Atomic gint64 last_sent; /* monotonic µs */
-    gint heartbeat;           /* asked for by the pump */
+    size_t sent; /* bytes of text */
 };
 
-static struct {
-    struct store *store;
-    GMutex lock; /* of connections; held while waking, so that none is freed meanwhile */
-    GHashTable *connections;
-    gint dirty; /* a commit has come since the last wake */
-    gint stopping;
-    int event; /* an eventfd: something of the above has changed */
-    GThread *thread;
-} pump;
+static struct store *store;
 
 /* ---- filling ---- */
 
 static void restart_from_end(struct connection *c)
 {
-    c->after = store_log_end(pump.store);
+    c->after = store_log_end(store);
     counter_add(&counters[COUNT_RESETS], 1);
     g_string_append_printf(c->text, "id: %" G_GUINT64_FORMAT "\nevent: reset\ndata: {}\n\n", c->after);
 }
@@ -67,7 +53,7 @@ static void take_batch(struct connection *c, struct log_batch *batch, int *looke
     uint64_t end = b->first + (uint64_t)b->count;
     for (uint64_t seq = MAX(c->after + 1, b->first); seq < end && c->text->len < PIECE; seq++, (*looked)++) {
         int i = (int)(seq - b->first);
-        if (stream_filter_takes(c->filter, pump.store, b->records[i])) {
+        if (stream_filter_takes(c->filter, store, b->records[i])) {
             stream_frame_append(f, i, c->text);
         }
         c->after = seq;
@@ -81,7 +67,7 @@ static bool fill(struct connection *c)
     int looked = 0;
     while (c->text->len < PIECE && looked < RECORDS_AT_ONCE) {
         struct error e = {0};
-        struct log_batch *b = store_log_read(pump.store, c->after, &e);
+        struct log_batch *b = store_log_read(store, c->after, &e);
         if (b != NULL) {
             take_batch(c, b, &looked);
         } else if (e.code == ERROR_NOT_FOUND) {
@@ -94,15 +80,16 @@ static bool fill(struct connection *c)
         }
     }
     if (looked >= RECORDS_AT_ONCE) {
-        stream_wake(c->stream); /* more to look at, after the others */
+        stream_wake(c->pumped.stream); /* more to look at, after the others */
     }
     return true;
 }
 
 static void add_heartbeat(struct connection *c)
 {
-    if (g_atomic_int_compare_and_exchange(&c->heartbeat, 1, 0) && c->text->len == 0) {
-        g_string_append_printf(c->text, ": %d s\nid: %" G_GUINT64_FORMAT "\n\n", HEARTBEAT_S, c->after);
+    if (g_atomic_int_compare_and_exchange(&c->pumped.heartbeat, 1, 0) && c->text->len == 0) {
+        g_string_append_printf(c->text, ": %d s\nid: %" G_GUINT64_FORMAT "\n\n", STREAM_HEARTBEAT_S,
+                               c->after);
     }
 }
 
@@ -123,7 +110,7 @@ static ssize_t produce(void *user, char *buffer, size_t max)
     memcpy(buffer, c->text->str + c->sent, n);
     c->sent += n;
     if (n > 0) {
-        c->last_sent = g_get_monotonic_time();
+        c->pumped.last_sent = g_get_monotonic_time();
         counter_add(&counters[COUNT_BYTES], (int64_t)n);
     }
     return (ssize_t)n;
@@ -140,10 +127,9 @@ static void connection_free(struct connection *c)
 
 static void closed(void *user)
 {
-    g_mutex_lock(&pump.lock);
-    g_hash_table_remove(pump.connections, user);
-    g_mutex_unlock(&pump.lock);
-    connection_free(user);
+    struct connection *c = user;
+    stream_pump_remove(&c->pumped);
+    connection_free(c);
 }
 
 /* The place to go on from: ?after=, else Last-Event-ID, else none. */
@@ -164,7 +150,7 @@ static bool read_after(struct request *r, bool *given, uint64_t *after, struct e
 
 static void begin(struct connection *c, bool given, uint64_t after)
 {
-    uint64_t end = store_log_end(pump.store);
+    uint64_t end = store_log_end(store);
     g_string_append(c->text, "retry: 2000\n\n");
     c->after = given ? after : end;
     if (!given) {
@@ -190,17 +176,15 @@ static void get_stream(struct request *r)
     struct connection *c = g_new0(struct connection, 1);
     c->filter = filter;
     c->text = g_string_new("");
-    c->last_sent = g_get_monotonic_time();
+    c->pumped.last_sent = g_get_monotonic_time();
     begin(c, given, after);
     reply_header(r, "Cache-Control", "no-store");
-    c->stream = reply_stream(r, "text/event-stream; charset=utf-8", produce, closed, c);
-    if (c->stream == NULL) {
+    c->pumped.stream = reply_stream(r, "text/event-stream; charset=utf-8", produce, closed, c);
+    if (c->pumped.stream == NULL) {
         connection_free(c);
         return;
     }
-    g_mutex_lock(&pump.lock);
-    g_hash_table_add(pump.connections, c);
-    g_mutex_unlock(&pump.lock);
+    stream_pump_add(&c->pumped);
 }
 
 const struct route stream_routes[] = {
@@ -210,89 +194,16 @@ const struct route stream_routes[] = {
     {NULL},
 };
 
-/* ---- waking ---- */
-
-static void signal_pump(void)
-{
-    uint64_t one = 1;
-    if (write(pump.event, &one, sizeof one) < 0) {
-        log_warning("stream", "cannot signal the pump");
-    }
-}
-
-/* On the writer thread. */
-static void on_commit(void *user)
-{
-    if (g_atomic_int_compare_and_exchange(&pump.dirty, 0, 1)) {
-        signal_pump();
-    }
-}
-
-/* Waits for a signal and takes it. */
-static void wait_for_signal(int milliseconds)
-{
-    struct pollfd p = {.fd = pump.event, .events = POLLIN};
-    uint64_t n;
-    if (poll(&p, 1, milliseconds) > 0 && read(pump.event, &n, sizeof n) < 0) {
-        log_warning("stream", "cannot read the pump's signal");
-    }
-}
-
-/* Wakes all after a commit, else those that have been silent for long. */
-static void wake_connections(bool all)
-{
-    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&pump.lock);
-    gint64 silent_since = g_get_monotonic_time() - HEARTBEAT_S * G_USEC_PER_SEC;
-    GHashTableIter i;
-    void *key;
-    g_hash_table_iter_init(&i, pump.connections);
-    while (g_hash_table_iter_next(&i, &key, NULL)) {
-        struct connection *c = key;
-        bool silent = c->last_sent < silent_since;
-        if (silent) {
-            g_atomic_int_set(&c->heartbeat, 1);
-        }
-        if (all || silent) {
-            stream_wake(c->stream);
-        }
-    }
-}
-
-static void *run_pump(void *unused)
-{
-    while (!g_atomic_int_get(&pump.stopping)) {
-        bool all = g_atomic_int_compare_and_exchange(&pump.dirty, 1, 0);
-        wake_connections(all);
-        if (all) {
-            g_usleep(BUSY_MS * 1000);
-        }
-        if (!g_atomic_int_get(&pump.dirty)) {
-            wait_for_signal(1000);
-        }
-    }
-    return NULL;
-}
-
 void stream_start(struct store *s)
 {
     counters_register(counters, G_N_ELEMENTS(counters));
-    pump.store = s;
-    pump.stopping = 0;
-    pump.connections = g_hash_table_new(NULL, NULL);
-    pump.event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    pump.thread = g_thread_new("stream", run_pump, NULL);
-    store_log_watch(s, on_commit, NULL);
+    store = s;
+    stream_pump_start(s);
 }
 
 void stream_stop(void)
 {
-    if (pump.thread == NULL) {
-        return;
-    }
-    g_atomic_int_set(&pump.stopping, 1);
-    signal_pump();
-    g_thread_join(g_steal_pointer(&pump.thread));
-    g_clear_pointer(&pump.connections, g_hash_table_unref);
+    stream_pump_stop();
     stream_frames_clear();
     stream_places_clear();
 }

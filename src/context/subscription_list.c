@@ -365,5 +365,9 @@ const struct route subscription_state_routes[] = {
      "Why a change of an entity was (not) notified, condition by condition: entity, seq (else its last "
      "change)",
      "某实体的一次变更为何（未）通知，逐项说明：entity、seq（缺省为最近一次变更）", 0},
+    {"GET", PATH "/{id}/stream", READ, subscription_stream,
+     "The notifications of a subscription with the endpoint sse: as server-sent events; resumes by "
+     "Last-Event-ID or ?after=",
+     "端点为 sse: 的订阅的通知（服务器推送事件）；用 Last-Event-ID 或 ?after= 续传", 0},
     {NULL},
 };
