@@ -101,7 +101,7 @@ def test_deleted_entities_keep_their_history(hub):
     assert ids(hub.get(f"{BASE}?type=Other&{RANGE}")) == []
     assert ids(hub.get(f"{BASE}?type=Station&{RANGE}&q=pm25==20")) == ["2"]
     one = hub.get(BASE + "/urn:ngsi-ld:Station:2?options=sysAttrs").json
-    assert one["type"] == "Station" and one["scope"] == "/a" and one["deletedAt"].startswith("20")
+    assert one["type"] == "Station" and one["scope"][0]["value"] == "/a" and one["deletedAt"].startswith("20")
     assert [i["value"] for i in one["pm25"] if "observedAt" in i] == [20, 1]
     assert "deletedAt" not in hub.get(BASE + "/urn:ngsi-ld:Station:2").json
     assert hub.delete(BASE + "/urn:ngsi-ld:Station:2").status == 204

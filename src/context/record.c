@@ -2,6 +2,8 @@
 /* The text of change records. */
 #include "context/record.h"
 
+#include "context/entity.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -129,4 +131,56 @@ void record_before(GString *out, const struct json *old, const struct written_li
         }
     }
     g_string_append_c(out, '}');
+}
+
+static void write_ended(GString *out, const struct json *instance, bool first)
+{
+    static const char *const kept[] = {"type", "unitCode", "observedAt", "datasetId"};
+    char before = '{';
+    g_string_append(out, first ? "" : ",");
+    for (size_t i = 0; i < G_N_ELEMENTS(kept); i++) {
+        const struct json *m = json_get(instance, kept[i]);
+        if (m != NULL) {
+            g_string_append_printf(out, "%c\"%s\":", before, kept[i]);
+            json_write(out, m);
+            before = ',';
+        }
+    }
+    g_string_append(out, before == '{' ? "{}" : "}");
+}
+
+static void open_ended(GString *out, const struct json *named, bool first)
+{
+    g_string_append(out, first ? ",\"ended\":{" : ",");
+    json_write_string(out, named->key, named->key_length);
+    g_string_append(out, ":[");
+}
+
+void record_ended(GString *out, const struct written_list *list)
+{
+    for (const struct written *w = list->first, *next; w != NULL; w = next) {
+        open_ended(out, w->named, w == list->first);
+        for (next = w; next != NULL && next->named == w->named; next = next->next) {
+            write_ended(out, next->instance, next == w);
+        }
+        g_string_append_c(out, ']');
+    }
+    g_string_append(out, list->first != NULL ? "}" : "");
+}
+
+void record_all_ended(GString *out, const struct json *entity)
+{
+    bool first = true;
+    for (const struct json *m = json_first(entity); m != NULL; m = m->next) {
+        if (!entity_is_attribute(m)) {
+            continue;
+        }
+        open_ended(out, m, first);
+        for (const struct json *i = instance_first(m); i != NULL; i = instance_next(m, i)) {
+            write_ended(out, i, i == instance_first(m));
+        }
+        g_string_append_c(out, ']');
+        first = false;
+    }
+    g_string_append(out, first ? "" : "}");
 }

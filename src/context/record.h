@@ -19,6 +19,10 @@ struct written_list {
 /* {"op": …, "id": …, "type": …, "at": … */
 void record_start(GString *out, const char *op, const char *id, const struct json *types, instant at);
 void record_attrs(GString *out, const struct written_list *list);
+/* The member "ended": of instances that are gone, what the history needs to say so. */
+void record_ended(GString *out, const struct written_list *list);
+/* The same of all the instances of an entity. */
+void record_all_ended(GString *out, const struct json *entity);
 /* A further member; nothing when value is NULL. */
 void record_member(GString *out, const char *name, const struct json *value);
 /* … "by": …} and into the log. Returns its number. */

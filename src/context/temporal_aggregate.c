@@ -63,7 +63,15 @@ bool temporal_methods_parse(const char *text, unsigned *methods, struct error *e
 /* ---- one period ---- */
 
 /* What the values of a series are; each kind has its methods (tables 4.5.19.1-1 to -3). */
-enum value_class { CLASS_NONE, CLASS_NUMBER, CLASS_ARRAY, CLASS_TEXT, CLASS_OTHER };
+enum value_class {
+    CLASS_NONE,
+    CLASS_NUMBER,
+    CLASS_ARRAY,
+    CLASS_TEXT,     /* dates too: their order is that of their texts */
+    CLASS_DATETIME, /* counted in microseconds */
+    CLASS_TIME,     /* of the day, in microseconds */
+    CLASS_OTHER
+};
 
 static unsigned methods_of(enum value_class class)
 {
@@ -71,7 +79,9 @@ static unsigned methods_of(enum value_class class)
     switch (class) {
     case CLASS_NUMBER: return ~0u;
     case CLASS_ARRAY: return counts | METHOD_AVG | METHOD_SUM | METHOD_MIN | METHOD_MAX;
-    case CLASS_TEXT: return counts | METHOD_MIN | METHOD_MAX;
+    case CLASS_TEXT:
+    case CLASS_DATETIME: return counts | METHOD_MIN | METHOD_MAX;
+    case CLASS_TIME: return counts | METHOD_MIN | METHOD_MAX | METHOD_AVG;
     default: return counts;
     }
 }
@@ -110,6 +120,7 @@ struct temporal_aggregate {
     enum value_class class;
     bool started;
     instant start, end, last; /* of the current period; the newest point */
+    int64_t number;           /* of the current period, counted from the origin */
     struct bucket bucket;
     GHashTable *distinct; /* of the current period */
     int results;
@@ -179,10 +190,28 @@ static void add_classed(struct temporal_aggregate *g, enum value_class class, do
     if (class != g->class) {
         return;
     }
-    if (class == CLASS_NUMBER || class == CLASS_ARRAY) {
+    if (class != CLASS_TEXT && class != CLASS_OTHER) {
         add_number(&g->bucket, number);
     } else if (class == CLASS_TEXT) {
         add_text(&g->bucket, text);
+    }
+}
+
+/* A value with a type of its own: {"@type": "Time", "@value": "08:30:00"}, the type perhaps as an IRI. */
+static void add_typed(struct temporal_aggregate *g, const struct json *type, const struct json *value)
+{
+    g_autofree char *moment = g_strconcat("1970-01-01T", value->string, NULL);
+    const int utc = 0;
+    instant at;
+    if (g_str_has_suffix(type->string, "DateTime") &&
+        instant_parse(value->string, value->length, &utc, &at)) {
+        add_classed(g, CLASS_DATETIME, (double)at, NULL);
+    } else if (g_str_has_suffix(type->string, "Time") && instant_parse(moment, strlen(moment), &utc, &at)) {
+        add_classed(g, CLASS_TIME, (double)at, NULL);
+    } else if (g_str_has_suffix(type->string, "URI") || strcmp(type->string, "@id") == 0) {
+        add_classed(g, CLASS_OTHER, 0, NULL);
+    } else {
+        add_classed(g, CLASS_TEXT, 0, value->string);
     }
 }
 
@@ -199,13 +228,19 @@ static void add_value(struct temporal_aggregate *g, const struct history_point *
     arena_auto a = arena_new();
     const struct json *value = json_parse(a, p->text, strlen(p->text), NULL);
     const struct json *typed = json_get(value, "@value");
+    const struct json *type = typed != NULL ? json_get(value, "@type") : NULL;
+    type = type != NULL || typed == NULL ? type : json_get(value, "type");
     value = typed != NULL ? typed : value;
     if (json_is(value, JSON_BOOL)) {
         add_classed(g, CLASS_NUMBER, value->boolean, NULL);
     } else if (json_is(value, JSON_ARRAY)) {
         add_classed(g, CLASS_ARRAY, value->length, NULL);
+    } else if (json_is(value, JSON_STRING) && json_is(type, JSON_STRING)) {
+        add_typed(g, type, value);
     } else if (json_is(value, JSON_STRING)) {
         add_classed(g, CLASS_TEXT, 0, value->string);
+    } else if (json_is_number(value)) {
+        add_classed(g, CLASS_NUMBER, json_number(value), NULL);
     } else {
         add_classed(g, CLASS_OTHER, 0, NULL);
     }
@@ -229,13 +264,24 @@ static struct json *number_json(struct arena *a, double x)
     return isfinite(x) ? json_double(a, x) : json_null(a);
 }
 
+/* A number as what the values of the series are. */
+static struct json *classed_json(const struct temporal_aggregate *g, double x)
+{
+    char text[INSTANT_TEXT];
+    if (g->class != CLASS_DATETIME && g->class != CLASS_TIME) {
+        return number_json(g->a, x);
+    }
+    instant_format((instant)llround(x), text);
+    return json_string(g->a, g->class == CLASS_TIME ? text + strlen("1970-01-01T") : text);
+}
+
 static struct json *extreme_json(const struct temporal_aggregate *g, bool low)
 {
     const struct bucket *b = &g->bucket;
     if (g->class == CLASS_TEXT) {
         return b->first != NULL ? json_string(g->a, low ? b->first : b->last) : NULL;
     }
-    return b->numbers > 0 ? number_json(g->a, low ? b->low : b->high) : NULL;
+    return b->numbers > 0 ? classed_json(g, low ? b->low : b->high) : NULL;
 }
 
 /* NULL when the period has nothing for the method. */
@@ -255,7 +301,7 @@ static struct json *value_json(const struct temporal_aggregate *g, unsigned meth
     switch (method) {
     case METHOD_SUM: return number_json(g->a, sum_of(&b->sum));
     case METHOD_SUMSQ: return number_json(g->a, sum_of(&b->squares));
-    case METHOD_AVG: return number_json(g->a, sum_of(&b->sum) / (double)b->numbers);
+    case METHOD_AVG: return classed_json(g, sum_of(&b->sum) / (double)b->numbers);
     default: return number_json(g->a, sqrt(fmax(0, b->spread / (double)b->numbers)));
     }
 }
@@ -333,6 +379,7 @@ static void find_period(struct temporal_aggregate *g, instant t)
             n++;
         }
     }
+    g->number = n;
     g->start = next_start(p, p->start, n);
     g->end = next_start(p, p->start, n + 1);
 }
@@ -367,6 +414,51 @@ bool temporal_aggregate_add(struct temporal_aggregate *g, const struct history_p
     g->bucket.count++;
     add_value(g, p);
     return add_distinct(g, p, e);
+}
+
+/* ---- from statistics ---- */
+
+GArray *temporal_aggregate_bounds(struct temporal_aggregate *g, instant first, instant last)
+{
+    g_autoptr(GArray) bounds = g_array_new(FALSE, FALSE, sizeof(instant));
+    enter_period(g, first);
+    if (is_whole(&g->periods)) {
+        instant end = g->periods.has_end ? g->periods.end : last + 1;
+        g_array_append_val(bounds, g->start);
+        g_array_append_val(bounds, end);
+        return g_steal_pointer(&bounds);
+    }
+    g_array_append_val(bounds, g->start);
+    for (instant from = g->start, end; from <= last; from = end) {
+        end = next_start(&g->periods, g->periods.start, ++g->number);
+        if (end <= from || bounds->len > LIMIT_TEMPORAL_POINTS) {
+            return NULL;
+        }
+        g_array_append_val(bounds, end);
+    }
+    return g_steal_pointer(&bounds);
+}
+
+void temporal_aggregate_window(struct temporal_aggregate *g, instant start, instant end,
+                               const struct history_statistics *s)
+{
+    if (s->numbers == 0) {
+        return;
+    }
+    g->class = CLASS_NUMBER;
+    g->start = start;
+    g->end = end;
+    g->last = s->last_at;
+    g->bucket = (struct bucket){.count = s->count,
+                                .numbers = s->numbers,
+                                .sum = {.total = s->sum},
+                                .squares = {.total = s->sumsq},
+                                .low = s->min,
+                                .high = s->max};
+    if (is_whole(&g->periods)) {
+        return; /* closed at the end */
+    }
+    close_period(g);
 }
 
 struct json *temporal_aggregate_finish(struct temporal_aggregate *g)

@@ -2,6 +2,8 @@
 /* Aggregation of a history over periods (ETSI GS CIM 009 V1.9.1, 4.5.19), point by point. */
 #pragma once
 
+#include <glib.h>
+
 #include "base/arena.h"
 #include "base/instant.h"
 #include "store/store.h"
@@ -36,6 +38,13 @@ struct temporal_aggregate *temporal_aggregate_new(struct arena *a, const struct 
 void temporal_aggregate_free(struct temporal_aggregate *g); /* NULL is fine */
 /* False with e set when there are too many periods or distinct values. */
 bool temporal_aggregate_add(struct temporal_aggregate *g, const struct history_point *p, struct error *e);
+/* The periods that points from first to last fall into, as ascending times: period i begins at the i-th and
+ * ends at the next. NULL when they are too many. Before any point. */
+GArray *temporal_aggregate_bounds(struct temporal_aggregate *g, instant first, instant last);
+/* Takes one of them with what is known of its points, which all are numbers. For methods other than
+ * distinctCount and stddev. */
+void temporal_aggregate_window(struct temporal_aggregate *g, instant start, instant end,
+                               const struct history_statistics *s);
 /* Ends the last period. result is an object: method → [[value, start, end], …], in the arena; only methods
  * that apply to the kind of the values have a member. */
 struct json *temporal_aggregate_finish(struct temporal_aggregate *g);

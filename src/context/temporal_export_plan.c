@@ -34,6 +34,7 @@ static struct export_plan *plan_new(struct temporal_job *j, enum export_format f
                               .format = format,
                               .chinese = j->call.chinese};
     const struct render *r = &j->q.render;
+    p->q.values_only = true;
     p->q.render = (struct render){.arena = a,
                                   .ctx = p->ctx,
                                   .lang = r->lang != NULL ? arena_strdup(a, r->lang) : NULL,

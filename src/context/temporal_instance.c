@@ -7,7 +7,7 @@
 
 bool temporal_is_deletion(const struct history_point *p)
 {
-    return !p->is_number && strcmp(p->text, "\"" NGSI_NULL "\"") == 0;
+    return !p->is_number && strcmp(p->text, HISTORY_NULL) == 0;
 }
 
 /* The value that stands for a deletion, for this kind (5.5.4). */
@@ -57,6 +57,9 @@ struct json *temporal_instance(struct arena *a, const struct history_series *ser
     struct json *value = deletion       ? null_value(a, kind)
                          : p->is_number ? json_double(a, p->number)
                                         : json_parse(a, p->text, strlen(p->text), NULL);
+    if (strcmp(series->attribute, "scope") == 0 && json_is(value, JSON_ARRAY) && value->length == 1) {
+        value = json_alias(a, value->first);
+    }
     json_add(instance, kind_member(kind), value != NULL ? value : json_null(a));
     if (series->unit_code != NULL && !deletion) {
         json_add(instance, "unitCode", json_string(a, series->unit_code));

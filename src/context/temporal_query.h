@@ -3,6 +3,7 @@
 #pragma once
 
 #include "context/api.h"
+#include "context/entity.h"
 #include "context/query.h"
 #include "context/temporal_aggregate.h"
 
@@ -28,6 +29,7 @@ struct temporal_query {
     struct temporal_periods periods;
     struct render render;     /* pick, omit, lang, datasets, names */
     bool explicit_attributes; /* pick or attrs was given */
+    bool values_only;         /* the scopes are not asked for */
 };
 /* The parameters as a client writes them; NULL or 0 = not given. */
 struct temporal_text {
@@ -110,6 +112,9 @@ bool temporal_is_deletion(const struct history_point *p);
 /* One instance in stored form, made of a point; with its instanceId when entity is given. */
 struct json *temporal_instance(struct arena *a, const struct history_series *series, const char *entity,
                                const struct temporal_point *p);
+/* "values", "objects", …: the member that lists the values of a kind in the simplified representation
+ * (4.5.9). */
+const char *temporal_list_member(enum attribute_kind kind);
 /* Is the series one of those to be shown? */
 bool temporal_shows_series(const struct temporal_query *q, const struct history_series *s);
 /* Does the point have the Temporal Property that a query goes by? */

@@ -65,6 +65,11 @@ static const char *const lists[] = {
     [KIND_JSON] = "jsons",
 };
 
+const char *temporal_list_member(enum attribute_kind kind)
+{
+    return lists[kind];
+}
+
 static enum attribute_kind kind_of(const struct temporal_series *s)
 {
     enum attribute_kind kind = kind_of_type(s->series.type, strlen(s->series.type));
@@ -75,10 +80,11 @@ void temporal_render_value(GString *out, const struct history_series *s, const s
                            const struct render *r)
 {
     enum attribute_kind kind = kind_of_type(s->type, strlen(s->type));
+    bool scope = strcmp(s->attribute, "scope") == 0;
     if (p->is_number) {
         struct json number = {.type = JSON_DOUBLE, .number = p->number};
         json_write(out, &number);
-    } else if (kind == KIND_LANGUAGE || kind == KIND_VOCAB || kind == KIND_JSON) {
+    } else if (scope || kind == KIND_LANGUAGE || kind == KIND_VOCAB || kind == KIND_JSON) {
         arena_auto scratch = arena_new();
         struct render own = *r;
         own.format = RENDER_SIMPLIFIED;
@@ -191,6 +197,17 @@ static void render_times(GString *out, const struct temporal_entity *t)
     }
 }
 
+/* Do the scopes have a history of their own to show? */
+static bool has_scopes(const struct temporal_entity *t, enum temporal_format format)
+{
+    for (int i = 0; i < t->count; i++) {
+        if (strcmp(t->series[i].series.attribute, "scope") == 0 && has_content(&t->series[i], format)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void render_head(GString *out, const struct temporal_entity *t, const struct temporal_query *q)
 {
     static const char *const names[] = {"type", "scope"};
@@ -205,7 +222,8 @@ static void render_head(GString *out, const struct temporal_entity *t, const str
     }
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
         const struct json *list = json_get(t->head, names[i]);
-        if (json_first(list) == NULL || !temporal_query_shows(q, names[i])) {
+        if (json_first(list) == NULL || !temporal_query_shows(q, names[i]) ||
+            (i == 1 && has_scopes(t, q->format))) {
             continue;
         }
         comma(out);

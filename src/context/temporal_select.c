@@ -227,6 +227,21 @@ static bool geo_holds(struct temporal_job *j, const struct json *entity)
     return false;
 }
 
+/* Did the entity have such scopes at any time in the range? */
+static bool scope_holds(const struct temporal_job *j, const struct json *entity)
+{
+    const struct json *all = json_get(entity, "scopes");
+    if (j->scope == NULL || all == NULL) {
+        return j->scope == NULL || scope_query_matches(j->scope, json_get(entity, "scope"));
+    }
+    for (const struct json *s = json_first(all); s != NULL; s = s->next) {
+        if (scope_query_matches(j->scope, s)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool temporal_select_filters(const struct temporal_job *j)
 {
     return j->filter != NULL || j->geo != NULL || j->scope != NULL;
@@ -236,5 +251,5 @@ bool temporal_select_filter(void *job, const struct json *entity)
 {
     struct temporal_job *j = job;
     return (j->filter == NULL || q_matches(j->filter, entity, NULL)) && geo_holds(j, entity) &&
-           (j->scope == NULL || scope_query_matches(j->scope, json_get(entity, "scope")));
+           scope_holds(j, entity);
 }

@@ -255,13 +255,65 @@ static bool weigh_aggregates(struct temporal_set *s, const struct json *aggregat
                      "聚合结果超过 %d 个：请加长时段或减少实体", LIMIT_TEMPORAL_POINTS);
 }
 
+/* The times of the first and the last point; false when there are none, or some are no numbers. */
+static bool find_span(struct reader *r, instant *first, instant *last, struct error *e)
+{
+    const struct temporal_query *q = r->set->q;
+    const struct history_series *h = &r->series->series;
+    const instant bounds[] = {q->from, q->to};
+    struct history_statistics s = {0};
+    bool ok = store_history_statistics(q->store, r->entity->id, h->attribute, h->dataset, bounds, 1, &s, e);
+    *first = s.first_at;
+    *last = s.last_at;
+    return ok && s.numbers > 0 && s.count == s.numbers;
+}
+
+/* Aggregates from what is known of whole chunks, where the methods need no single values; false: it takes the
+ * points. */
+static bool read_statistics(struct reader *r, struct error *e)
+{
+    const struct temporal_query *q = r->set->q;
+    const struct history_series *h = &r->series->series;
+    instant first, last;
+    bool right_time = q->property == TEMPORAL_EITHER || h->observed == (q->property == TEMPORAL_OBSERVED);
+    if ((q->methods & (METHOD_DISTINCT_COUNT | METHOD_STDDEV)) != 0 || !right_time ||
+        q->property == TEMPORAL_DELETED || !find_span(r, &first, &last, e)) {
+        return false;
+    }
+    g_autoptr(GArray) bounds = temporal_aggregate_bounds(r->aggregate, first, last);
+    if (bounds == NULL) {
+        return false;
+    }
+    int windows = (int)bounds->len - 1;
+    g_autofree struct history_statistics *all = g_new0(struct history_statistics, windows);
+    if (!store_history_statistics(q->store, r->entity->id, h->attribute, h->dataset,
+                                  (const instant *)(const void *)bounds->data, windows, all, e)) {
+        return false;
+    }
+    r->found = true;
+    for (int i = 0; i < windows; i++) {
+        temporal_aggregate_window(r->aggregate, g_array_index(bounds, instant, i),
+                                  g_array_index(bounds, instant, i + 1), &all[i]);
+    }
+    return true;
+}
+
+static bool is_relationship(const struct history_series *h)
+{
+    return strcmp(h->type, "Relationship") == 0 || strcmp(h->type, "ListRelationship") == 0;
+}
+
 static bool read_aggregates(struct reader *r, struct error *e)
 {
     const struct temporal_query *q = r->set->q;
-    const char *type = r->series->series.type;
-    bool relationship = strcmp(type, "Relationship") == 0 || strcmp(type, "ListRelationship") == 0;
-    r->aggregate = temporal_aggregate_new(r->entity->arena, &q->periods, q->methods, relationship);
-    bool ok = each_point(r, false, aggregate_point, e) && !r->failed;
+    struct error unknown = {0};
+    r->aggregate = temporal_aggregate_new(r->entity->arena, &q->periods, q->methods,
+                                          is_relationship(&r->series->series));
+    bool ok = read_statistics(r, &unknown) ||
+              (unknown.code == ERROR_NONE && each_point(r, false, aggregate_point, e) && !r->failed);
+    if (unknown.code != ERROR_NONE) {
+        *e = unknown;
+    }
     if (ok && r->found) {
         r->series->aggregates = temporal_aggregate_finish(r->aggregate);
         ok = weigh_aggregates(r->set, r->series->aggregates, e);
@@ -314,6 +366,33 @@ static bool take_instance(void *user, const struct history_point *p)
 }
 
 /* The entity as filters see it: each attribute an array of its instances in the range. */
+static bool take_scopes(void *user, const struct history_point *p)
+{
+    struct filtering *f = user;
+    struct json *scopes =
+        temporal_is_deletion(p) ? json_array(f->a) : json_parse(f->a, p->text, strlen(p->text), NULL);
+    if (scopes != NULL) {
+        json_append(f->list, scopes);
+    }
+    return ++f->weight <= FILTER_POINTS;
+}
+
+static bool take_last_scopes(void *user, const struct history_point *p)
+{
+    take_scopes(user, p);
+    return false;
+}
+
+/* "scopes": what the scopes were when the range began, and what they became in it. */
+static bool add_scopes(struct json *out, struct filtering *f, struct error *e)
+{
+    f->list = json_add(out, "scopes", json_array(f->a));
+    return store_history_points(f->q->store, f->id, "scope", "", INSTANT_MIN, f->q->from, true,
+                                take_last_scopes, f, e) &&
+           store_history_points(f->q->store, f->id, "scope", "", f->q->from, f->q->to, false, take_scopes, f,
+                                e);
+}
+
 static struct json *as_entity(struct arena *a, const struct temporal_query *q, const struct json *entity,
                               const struct history_series *all, int count, struct error *e)
 {
@@ -327,6 +406,12 @@ static struct json *as_entity(struct arena *a, const struct temporal_query *q, c
     }
     for (int i = 0; i < count; i++) {
         f.series = &all[i];
+        if (strcmp(all[i].attribute, "scope") == 0) {
+            if (!add_scopes(out, &f, e)) {
+                return NULL;
+            }
+            continue;
+        }
         f.list = json_get(out, all[i].attribute);
         f.list = f.list != NULL ? f.list : json_add(out, all[i].attribute, json_array(a));
         if (!store_history_points(q->store, f.id, all[i].attribute, all[i].dataset, q->from, q->to, false,
@@ -369,7 +454,9 @@ static bool lists(const char *const *names, const char *name)
 
 bool temporal_shows_series(const struct temporal_query *q, const struct history_series *s)
 {
-    return temporal_query_shows(q, s->attribute) &&
+    bool scope = strcmp(s->attribute, "scope") == 0;
+    return !(scope && (q->format == TEMPORAL_AGGREGATED || q->values_only)) &&
+           temporal_query_shows(q, s->attribute) &&
            lists(q->render.datasets, *s->dataset != '\0' ? s->dataset : "@none");
 }
 

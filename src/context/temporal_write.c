@@ -7,12 +7,15 @@
 
 #include "base/limits.h"
 #include "context/entity.h"
+#include "context/gone.h"
 #include "context/ingest.h"
+#include "context/temporal_query.h"
 
 struct temporal_write {
     struct write_call w;
     struct json **fragments; /* one a round */
     int count;
+    bool known; /* the entity was deleted, and its history was kept */
     bool created;
 };
 
@@ -62,6 +65,79 @@ static bool put_instance(struct rounds *r, const char *name, const struct json *
     return true;
 }
 
+/* ---- the simplified temporal representation (4.5.9) as input (5.2.20) ---- */
+
+/* The member that lists the values of the attribute; NULL when it is written another way. */
+static const struct json *list_of(const struct json *attribute, enum attribute_kind *kind)
+{
+    const struct json *type = json_get(attribute, "type");
+    *kind = json_is(type, JSON_STRING) ? kind_of_type(type->string, type->length) : KIND_PROPERTY;
+    const struct json *list = *kind != KIND_NONE ? json_get(attribute, temporal_list_member(*kind)) : NULL;
+    return json_is(list, JSON_ARRAY) && instance_value(attribute) == NULL ? list : NULL;
+}
+
+/* [value, time] as an instance. */
+static struct json *instance_of_pair(struct arena *a, const struct json *named, const struct json *element,
+                                     enum attribute_kind kind, const struct json *pair, struct error *e)
+{
+    const struct json *value = json_first(pair);
+    if (!json_is(pair, JSON_ARRAY) || pair->length != 2 || !json_is(value->next, JSON_STRING)) {
+        error_set(e, ERROR_BAD_REQUEST_DATA, "Attribute \"%s\": each of \"%s\" must be a value and its time",
+                  "属性“%s”：“%s”的每一项必须是值及其时间", named->key, temporal_list_member(kind));
+        return NULL;
+    }
+    const struct json *inner = json_get(value, kind_member(kind));
+    bool wrapped = kind == KIND_LANGUAGE || kind == KIND_VOCAB || kind == KIND_JSON;
+    struct json *instance = json_object(a);
+    json_add(instance, "type", json_string(a, kind_type(kind)));
+    json_add(instance, kind_member(kind), json_copy(a, wrapped && inner != NULL ? inner : value));
+    json_add(instance, "observedAt", json_copy(a, value->next));
+    if (json_get(element, "datasetId") != NULL) {
+        json_add(instance, "datasetId", json_copy(a, json_get(element, "datasetId")));
+    }
+    return instance;
+}
+
+/* Appends the instances that one element stands for to list. */
+static bool unfold(struct arena *a, struct json *list, const struct json *named, const struct json *element,
+                   struct error *e)
+{
+    enum attribute_kind kind;
+    const struct json *values = list_of(element, &kind);
+    if (values == NULL) {
+        json_append(list, json_alias(a, element));
+        return true;
+    }
+    for (const struct json *pair = values->first; pair != NULL; pair = pair->next) {
+        struct json *instance = instance_of_pair(a, named, element, kind, pair, e);
+        if (instance == NULL) {
+            return false;
+        }
+        json_append(list, instance);
+    }
+    return true;
+}
+
+/* The attribute with its instances one by one. NULL with e set. */
+static const struct json *unfolded(struct arena *a, const struct json *attribute, struct error *e)
+{
+    enum attribute_kind kind;
+    bool array = attribute->type == JSON_ARRAY;
+    const struct json *first = array ? attribute->first : attribute;
+    if (!json_is(first, JSON_OBJECT) || list_of(first, &kind) == NULL) {
+        return attribute;
+    }
+    struct json *list = json_array(a);
+    list->key = attribute->key;
+    list->key_length = attribute->key_length;
+    for (const struct json *element = first; element != NULL; element = array ? element->next : NULL) {
+        if (!unfold(a, list, attribute, element, e)) {
+            return NULL;
+        }
+    }
+    return list;
+}
+
 static bool spread_attribute(struct rounds *r, const struct json *attribute, struct error *e)
 {
     if (attribute->type != JSON_ARRAY) {
@@ -98,7 +174,8 @@ static bool read_fragments(struct temporal_write *t, struct call *c, const struc
     round_payload(&r, 0);
     for (const struct json *m = json_first(body); m != NULL; m = m->next) {
         bool attribute = entity_is_attribute(m) && strcmp(m->key, "@context") != 0;
-        if (attribute && !spread_attribute(&r, m, e)) {
+        const struct json *instances = attribute ? unfolded(c->arena, m, e) : NULL;
+        if (attribute && (instances == NULL || !spread_attribute(&r, instances, e))) {
             return false;
         }
     }
@@ -134,7 +211,8 @@ static bool apply(struct write_call *w, struct txn *txn, struct error *e)
 
 static void reply(struct write_call *w)
 {
-    if (((struct temporal_write *)w)->created) {
+    const struct temporal_write *t = (struct temporal_write *)w;
+    if (t->created && !t->known) {
         g_autofree char *escaped = g_uri_escape_string(w->id, ":", FALSE);
         reply_header(w->request, "Location",
                      arena_printf(w->arena, NGSI_PATH "/temporal/entities/%s", escaped));
@@ -159,6 +237,8 @@ static bool write_history(struct call *c, const char *id, int ingest, int flags,
         return false;
     }
     t->w.id = json_get_string(t->fragments[0], "id");
+    view_auto v = view_begin(c->space->store);
+    t->known = gone_get(v, c->arena, t->w.id) != NULL;
     t->w.apply = apply;
     t->w.reply = reply;
     write_call_submit(&t->w);

@@ -115,6 +115,9 @@ static void drop_the_rest(struct writing *w, const struct json *fragment)
     for (const struct json *m = old->first; m != NULL; m = m->next) {
         if (entity_is_attribute(m) && json_getn(fragment, m->key, m->key_length) == NULL) {
             writing_note(w, &w->gone, m, NULL);
+            for (const struct json *i = instance_first(m); i != NULL; i = instance_next(m, i)) {
+                writing_collect(w, &w->ended, m, i);
+            }
             json_remove(w->next, m->key);
             w->changed |= strcmp(m->key, "location") == 0 ? STORE_BOX : 0;
         }
@@ -178,6 +181,28 @@ static bool check_size(struct writing *w, size_t added)
     return true;
 }
 
+/* The first change of an entity's scopes tells what they were before, for the history. */
+static bool log_scopes(struct writing *w, GString *out, bool created)
+{
+    static const char seen[] = "history.scope";
+    const char *id = w->entry->id;
+    const struct json *scopes = json_getn(w->next, "scope", 5);
+    const struct json *old = json_get(w->entry->entity, "scope");
+    const char *value;
+    size_t length;
+    arena_auto a = arena_new();
+    if (created || (w->changed & STORE_SCOPES) == 0) {
+        return true;
+    }
+    record_member(out, "scope", scopes != NULL ? scopes : json_array(a));
+    if (view_kv_get(txn_view(w->txn), a, seen, id, strlen(id), &value, &length)) {
+        return true;
+    }
+    record_member(out, "scopeBefore", old);
+    record_member(out, "scopeSince", json_get(w->entry->entity, "createdAt"));
+    return txn_kv_put(w->txn, seen, id, strlen(id), "", 0, w->e);
+}
+
 static bool log_change(struct writing *w, bool created)
 {
     GString *out = entity_cache_text(w->cache);
@@ -186,6 +211,7 @@ static bool log_change(struct writing *w, bool created)
     record_attrs(out, &w->attrs);
     record_member(out, "gone", w->gone);
     record_member(out, "same", w->same);
+    record_ended(out, &w->ended);
     if (!created) {
         record_member(out, "made", w->made);
     }
@@ -193,7 +219,7 @@ static bool log_change(struct writing *w, bool created)
         record_before(out, w->entry->entity, &w->attrs, w->gone);
     }
     digest_entity(out, w->next);
-    if (!check_size(w, out->len)) {
+    if (!log_scopes(w, out, created) || !check_size(w, out->len)) {
         return false;
     }
     w->result->seq = record_end(w->txn, out, w->how->by);
@@ -323,6 +349,7 @@ bool entity_delete(struct txn *t, const char *id, const struct write *how, uint6
     }
     GString *out = entity_cache_text(cache);
     record_start(out, "delete", id, json_get(old, "type"), txn_now(t));
+    record_all_ended(out, old);
     record_member(out, "was", record_before_needed() ? old : NULL);
     uint64_t record = record_end(t, out, how->by);
     if (seq != NULL) {

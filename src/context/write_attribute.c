@@ -80,8 +80,8 @@ void writing_settle_times(struct writing *w, int64_t modified_before)
     }
 }
 
-static void collect(struct writing *w, struct written_list *list, const struct json *named,
-                    const struct json *instance)
+void writing_collect(struct writing *w, struct written_list *list, const struct json *named,
+                     const struct json *instance)
 {
     struct written *one = arena_alloc(w->arena, sizeof *one);
     *one = (struct written){named, instance, NULL};
@@ -161,6 +161,7 @@ static bool apply_instance(struct writing *w, const struct json *named, struct i
     if (instance_is_null(given)) {
         if (old != NULL) {
             writing_note(w, &w->gone, named, dataset);
+            writing_collect(w, &w->ended, named, old);
             all->items[at] = all->items[--all->count];
             all->changed = all->differs = true;
         }
@@ -173,7 +174,7 @@ static bool apply_instance(struct writing *w, const struct json *named, struct i
     if (old != NULL && (w->how->flags & CONTEXT_KEEP_NEWER) != 0 && is_older(given, old)) {
         struct json *late = make_instance(w, NULL, given);
         if (late != NULL) {
-            collect(w, &w->late, named, late);
+            writing_collect(w, &w->late, named, late);
         }
         return late != NULL;
     }
@@ -188,7 +189,7 @@ static bool apply_instance(struct writing *w, const struct json *named, struct i
     if (old == NULL || instance_kind(old) != instance_kind(made)) {
         w->changed |= ENTITY_SHAPE;
     }
-    collect(w, &w->attrs, named, made);
+    writing_collect(w, &w->attrs, named, made);
     all->differs = all->differs || old == NULL || !same_instance(made, old);
     stamp(w, made, old);
     all->items[at >= 0 ? at : all->count++] = made;
@@ -226,6 +227,7 @@ static void drop_instances(struct writing *w, const struct json *given, struct i
         const char *dataset = dataset_of(all->items[i]);
         if (instance_find(given, dataset) == NULL) {
             writing_note(w, &w->gone, given, dataset);
+            writing_collect(w, &w->ended, given, all->items[i]);
             all->items[i] = all->items[--all->count];
             all->changed = all->differs = true;
         }

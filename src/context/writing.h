@@ -23,6 +23,7 @@ struct writing {
     struct json *cursor;       /* where the next attribute is looked for first: they come in the same order */
     struct written_list attrs; /* what the record will say */
     struct written_list late;  /* values older than the current ones, for the history only */
+    struct written_list ended; /* the instances that are gone, as they were */
     struct json *gone;         /* array of names */
     struct json *same;         /* array of names of attributes that were written as they are */
     struct json *made;         /* array of names of attributes that were not there before */
@@ -38,6 +39,9 @@ enum { WRITTEN_NOW = 1 };
 const char *dataset_of(const struct json *instance);
 /* Adds to a list of names of the record ("name" or "name datasetId"). */
 void writing_note(struct writing *w, struct json **list, const struct json *named, const char *dataset);
+/* Adds an instance of an attribute to a list of the record. */
+void writing_collect(struct writing *w, struct written_list *list, const struct json *named,
+                     const struct json *instance);
 /* Works one attribute of the fragment into the new version. */
 bool writing_attribute(struct writing *w, const struct json *given);
 /* Before the entity's modifiedAt moves on: gives it, as it was, to the instances that this write has not made

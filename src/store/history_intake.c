@@ -91,6 +91,59 @@ static void take_instance(struct intake *i, const char *attribute, const struct 
     counter_add(&store_counters[COUNT_POINTS], 1);
 }
 
+static void put_plain(struct intake *i, const struct series_key *key, instant at, const char *text)
+{
+    put_key(i, key);
+    put_signed(i->out, at - i->last);
+    i->last = at;
+    put_varint(i->out, strlen(text) + 1);
+    g_byte_array_append(i->out, (const guint8 *)text, (guint)strlen(text) + 1);
+    i->h->open->points++;
+    counter_add(&store_counters[COUNT_POINTS], 1);
+}
+
+/* Instances that are gone from the entity: a point says when. */
+static void take_ended(struct intake *i, const struct json *ended, instant at)
+{
+    for (const struct json *m = json_first(ended); m != NULL; m = m->next) {
+        for (const struct json *one = json_first(m); one != NULL; one = one->next) {
+            const char *dataset = json_get_string(one, "datasetId");
+            const char *type = json_get_string(one, "type");
+            struct series_key key = {.attribute = m->key,
+                                     .dataset = dataset != NULL ? dataset : "",
+                                     .type = type != NULL ? type : "Property",
+                                     .unit = json_get_string(one, "unitCode"),
+                                     .observed = json_get(one, "observedAt") != NULL};
+            put_plain(i, &key, at, HISTORY_NULL);
+        }
+    }
+}
+
+/* Scopes are a series from their first change on: what they were since then, and what they are. */
+static void take_scopes(struct intake *i, const struct json *record, instant at)
+{
+    static const struct series_key key = {
+        .attribute = "scope", .dataset = "", .type = "Property", .observed = true};
+    const struct json *before = json_get(record, "scopeBefore");
+    const struct json *now = json_get(record, "scope");
+    g_autoptr(GString) text = g_string_new(NULL);
+    if (before != NULL) {
+        json_write(text, before);
+        put_plain(i, &key, json_get_int(record, "scopeSince", at), text->str);
+    }
+    if (now != NULL) {
+        g_string_truncate(text, 0);
+        json_write(text, now);
+        put_plain(i, &key, at, json_first(now) != NULL ? text->str : HISTORY_NULL);
+    }
+}
+
+static bool concerns_history(const struct json *record)
+{
+    return json_first(json_get(record, "attrs")) != NULL || json_get(record, "ended") != NULL ||
+           json_get(record, "scope") != NULL;
+}
+
 static uint32_t types_number(struct history *h, const struct json *types)
 {
     g_autoptr(GByteArray) bytes = g_byte_array_new();
@@ -106,14 +159,17 @@ void history_take(struct history *h, const struct json *record)
 {
     const char *id = json_get_string(record, "id");
     const struct json *attrs = json_get(record, "attrs");
-    if (id == NULL || json_first(attrs) == NULL) {
+    if (id == NULL || !concerns_history(record)) {
         return;
     }
-    instant at = json_get_int(record, "time", json_get_int(record, "at", 0));
+    instant written = json_get_int(record, "at", 0);
+    instant at = json_get_int(record, "time", written);
     g_byte_array_set_size(h->scratch, 0);
     struct intake i = {.h = h, .out = h->scratch};
     put_varint(h->scratch, types_number(h, json_get(record, "type")));
     guint empty = h->scratch->len;
+    take_scopes(&i, record, written);
+    take_ended(&i, json_get(record, "ended"), written);
     for (const struct json *attribute = json_first(attrs); attribute != NULL; attribute = attribute->next) {
         if (attribute->type == JSON_ARRAY) {
             for (const struct json *one = attribute->first; one != NULL; one = one->next) {

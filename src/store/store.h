@@ -256,19 +256,20 @@ bool txn_value_delete(struct txn *t, int64_t index, const struct store_value *va
 /* One record is a JSON object:
  *   {"op": "create"|"update"|"delete", "id": "urn:…", "type": ["AirQualityObserved"], "at": 1772323200000000,
  *    "attrs": {"pm25": {"type":"Property","value":12,…} or an array of instances with datasetId},
- *    "gone": ["name", …], "made": ["name", …], "same": ["name", …], "late": true, "was": {…}, "by": "user name or input's name",
- *    "digest": "hex", "sm3": "hex"}
- * attrs holds, in stored form, only what this change wrote; gone names the attributes that it removed ("name"
- * or "name datasetId"); made names the attributes of an
- * update that the entity did not have before; the instances in attrs come without createdAt and modifiedAt
- * (which are at). same names the attributes in attrs that were written with the content that they had. was holds,
- * when somebody needs it, the attributes in attrs and gone as they were before, and the whole entity where it was
- * deleted. digest and sm3, for entities of type Case or Rule, are the SHA-256 and SM3 of the canonical
- * text of the whole entity after the change. late marks values older than the current ones: for the history
- * only, the entity keeps its newer values. A correction of the history has "op": "history" and is late; it
- * may have "drop": [{"attribute", "dataset", "from", "to"}], points that go, and "time", the time of those
- * attrs that have no observedAt (txn_history_change). at is the transaction's time in microseconds. Numbers
- * of records (seq) are 1, 2, 3, … without holes. */
+ *    "gone": ["name", …], "made": ["name", …], "same": ["name", …], "late": true, "was": {…}, "by": "user
+ * name or input's name", "digest": "hex", "sm3": "hex"} attrs holds, in stored form, only what this change
+ * wrote; gone names the attributes that it removed ("name" or "name datasetId"); ended has, by attribute, the
+ * type, unitCode, observedAt and datasetId of each instance that is gone, also of a deleted entity's; scope
+ * the new scopes when an entity's have changed, and at the first change scopeBefore and scopeSince; made
+ * names the attributes of an update that the entity did not have before; the instances in attrs come without
+ * createdAt and modifiedAt (which are at). same names the attributes in attrs that were written with the
+ * content that they had. was holds, when somebody needs it, the attributes in attrs and gone as they were
+ * before, and the whole entity where it was deleted. digest and sm3, for entities of type Case or Rule, are
+ * the SHA-256 and SM3 of the canonical text of the whole entity after the change. late marks values older
+ * than the current ones: for the history only, the entity keeps its newer values. A correction of the history
+ * has "op": "history" and is late; it may have "drop": [{"attribute", "dataset", "from", "to"}], points that
+ * go, and "time", the time of those attrs that have no observedAt (txn_history_change). at is the
+ * transaction's time in microseconds. Numbers of records (seq) are 1, 2, 3, … without holes. */
 uint64_t txn_log(struct txn *t, const char *record, size_t length);
 
 /* A run of records as one commit wrote it; parsed once, shared by all readers, read-only. */
@@ -327,8 +328,10 @@ struct history_point {
     instant at;
     bool is_number;
     double number;    /* when is_number */
-    const char *text; /* else the value as JSON text: "\"NNE\"", "true", "{\"type\":\"Point\",…}" */
+    const char *text; /* else the value as JSON text: "\"NNE\"", "true", "{\"type\":\"Point\",…}";
+                         HISTORY_NULL for the point that says that the attribute was deleted at that time */
 };
+#define HISTORY_NULL "\"urn:ngsi-ld:null\""
 struct history_series {
     const char *attribute;
     const char *dataset;   /* "" for the default instance */
