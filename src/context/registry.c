@@ -5,25 +5,76 @@
 #include "base/log.h"
 #include "context/source_subscription.h"
 
-/* Exclusive, redirect, inclusive, auxiliary; by id within each. */
-static int in_order(const struct registration *a, const struct registration *b)
-{
-    return a->mode != b->mode ? (a->mode < b->mode ? -1 : 1) : strcmp(a->id, b->id);
-}
+/* ---- the index; all under the lock ---- */
 
-static int compare(const void *a, const void *b)
+/* Is every entity that it offers named by its id? Then only requests for one of these ids, or for no ids,
+ * concern it. */
+static bool is_by_id(const struct registration *x)
 {
-    return in_order(*(struct registration *const *)a, *(struct registration *const *)b);
-}
-
-static guint place_of(const struct registry *r, const char *id)
-{
-    guint i = 0;
-    while (i < r->all->len && strcmp(((struct registration *)r->all->pdata[i])->id, id) != 0) {
-        i++;
+    for (int i = 0; i < x->info_count; i++) {
+        for (int k = 0; k < x->info[i].entities_count; k++) {
+            if (x->info[i].entities[k].id == NULL) {
+                return false;
+            }
+        }
+        if (x->info[i].entities_count == 0) {
+            return false;
+        }
     }
-    return i;
+    return true;
 }
+
+static void index_one(struct registry *r, struct registration *x, const char *entity)
+{
+    GPtrArray *bucket = g_hash_table_lookup(r->by_entity, entity);
+    if (bucket == NULL) {
+        bucket = g_ptr_array_new();
+        g_hash_table_insert(r->by_entity, g_strdup(entity), bucket);
+    }
+    if (bucket->len == 0 || bucket->pdata[bucket->len - 1] != x) {
+        g_ptr_array_add(bucket, x);
+    }
+}
+
+static void unindex_one(struct registry *r, struct registration *x, const char *entity)
+{
+    GPtrArray *bucket = g_hash_table_lookup(r->by_entity, entity);
+    if (bucket != NULL && g_ptr_array_remove(bucket, x) && bucket->len == 0) {
+        g_hash_table_remove(r->by_entity, entity);
+    }
+}
+
+static void each_entity(struct registry *r, struct registration *x,
+                        void (*each)(struct registry *r, struct registration *x, const char *entity))
+{
+    for (int i = 0; i < x->info_count; i++) {
+        for (int k = 0; k < x->info[i].entities_count; k++) {
+            each(r, x, x->info[i].entities[k].id);
+        }
+    }
+}
+
+static void take_out(struct registry *r, struct registration *x)
+{
+    if (!g_hash_table_remove(r->wide, x)) {
+        each_entity(r, x, unindex_one);
+    }
+    g_hash_table_remove(r->by_name, x->id);
+}
+
+/* Takes the reference. */
+static void put_in(struct registry *r, struct registration *x)
+{
+    if (is_by_id(x)) {
+        each_entity(r, x, index_one);
+    } else {
+        g_hash_table_add(r->wide, x);
+    }
+    g_hash_table_insert(r->by_name, (gpointer)x->id, x);
+    g_atomic_int_set(&r->count, (gint)g_hash_table_size(r->by_name));
+}
+
+/* ---- asking ---- */
 
 bool registry_is_empty(struct registry *r)
 {
@@ -56,45 +107,67 @@ struct registration *registry_find(struct registry *r, const char *id)
         return NULL;
     }
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&r->lock);
-    guint i = place_of(r, id);
-    return i < r->all->len ? registration_ref(r->all->pdata[i]) : NULL;
+    return registration_ref(g_hash_table_lookup(r->by_name, id));
 }
 
-GPtrArray *registry_all(struct registry *r)
+static void add_set(GPtrArray *found, GHashTable *registrations)
 {
-    GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)registration_unref);
+    GHashTableIter i;
+    gpointer value;
+    g_hash_table_iter_init(&i, registrations);
+    while (g_hash_table_iter_next(&i, NULL, &value)) {
+        g_ptr_array_add(found, registration_ref(value));
+    }
+}
+
+static void add_by_ids(struct registry *r, GPtrArray *found, const struct registry_query *q)
+{
+    g_autoptr(GHashTable) seen = q->ids_count > 1 ? g_hash_table_new(NULL, NULL) : NULL;
+    for (int i = 0; i < q->ids_count; i++) {
+        const GPtrArray *bucket = g_hash_table_lookup(r->by_entity, q->ids[i]);
+        for (guint k = 0; bucket != NULL && k < bucket->len; k++) {
+            if (seen == NULL || g_hash_table_add(seen, bucket->pdata[k])) {
+                g_ptr_array_add(found, registration_ref(bucket->pdata[k]));
+            }
+        }
+    }
+}
+
+GPtrArray *registry_candidates(struct registry *r, const struct registry_query *q)
+{
+    GPtrArray *found = g_ptr_array_new_with_free_func((GDestroyNotify)registration_unref);
     if (registry_is_empty(r)) {
-        return all;
+        return found;
     }
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&r->lock);
-    for (guint i = 0; i < r->all->len; i++) {
-        g_ptr_array_add(all, registration_ref(r->all->pdata[i]));
+    if (q != NULL && q->ids_count > 0 && q->id_pattern == NULL) {
+        add_by_ids(r, found, q);
+        add_set(found, r->wide);
+    } else {
+        add_set(found, r->by_name);
     }
-    return all;
+    return found;
 }
 
 void registry_put(struct registry *r, struct registration *registration)
 {
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&r->lock);
-    guint i = place_of(r, registration->id);
-    if (i < r->all->len) {
-        g_ptr_array_remove_index(r->all, i);
+    struct registration *old = g_hash_table_lookup(r->by_name, registration->id);
+    if (old != NULL) {
+        take_out(r, old);
     }
-    g_ptr_array_add(r->all, registration_ref(registration));
-    g_ptr_array_sort(r->all, compare);
-    g_atomic_int_set(&r->count, (gint)r->all->len);
+    put_in(r, registration_ref(registration));
 }
 
 bool registry_remove(struct registry *r, const char *id)
 {
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&r->lock);
-    guint i = place_of(r, id);
-    if (i == r->all->len) {
-        return false;
+    struct registration *old = g_hash_table_lookup(r->by_name, id);
+    if (old != NULL) {
+        take_out(r, old);
+        g_atomic_int_set(&r->count, (gint)g_hash_table_size(r->by_name));
     }
-    g_ptr_array_remove_index(r->all, i);
-    g_atomic_int_set(&r->count, (gint)r->all->len);
-    return true;
+    return old != NULL;
 }
 
 struct registry *registry_ref(struct registry *r)
@@ -106,7 +179,9 @@ struct registry *registry_ref(struct registry *r)
 void registry_unref(struct registry *r)
 {
     if (g_atomic_int_dec_and_test(&r->references)) {
-        g_ptr_array_unref(r->all);
+        g_hash_table_unref(r->wide);
+        g_hash_table_unref(r->by_entity);
+        g_hash_table_unref(r->by_name);
         g_hash_table_unref(r->pending);
         g_hash_table_unref(r->subscribers);
         g_free(r->tenant);
@@ -140,7 +215,7 @@ static bool load_one(void *user, const void *key, size_t key_length, const char 
     } else {
         r->created = json_get_int(kept, "createdAt", 0);
         r->modified = json_get_int(kept, "modifiedAt", 0);
-        g_ptr_array_add(l->registry->all, registration_ref(r));
+        put_in(l->registry, registration_ref(r));
     }
     return true;
 }
@@ -155,11 +230,11 @@ struct registry *registry_open(struct store *s, const char *tenant, struct error
     r->tenant = g_strdup(tenant);
     r->subscribers =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)source_subscriber_unref);
-    r->all = g_ptr_array_new_with_free_func((GDestroyNotify)registration_unref);
+    r->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)registration_unref);
+    r->by_entity = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    r->wide = g_hash_table_new(NULL, NULL);
     r->pending = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)registration_unref);
     view_kv_scan(v, REGISTRY_SPACE, NULL, 0, false, load_one, &loading);
-    g_ptr_array_sort(r->all, compare);
-    r->count = (gint)r->all->len;
     source_subscribers_load(r, v);
     registry_keeper_add(r);
     return r;

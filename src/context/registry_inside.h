@@ -12,8 +12,10 @@ struct registry {
     gint references; /* the space's, and those of jobs on their way */
     struct store *store;
     GMutex lock;
-    GPtrArray *all;      /* references, in the order of matching */
-    gint count;          /* atomic: all->len */
+    GHashTable *by_name;   /* id → reference */
+    GHashTable *by_entity; /* entity id → array of those that only offer entities by their ids */
+    GHashTable *wide;      /* set of the others */
+    gint count;            /* atomic: how many there are */
     GHashTable *pending; /* what this commit has written: id → reference, NULL for removed; on the writer's
                             thread only */
     bool busy;           /* under lock: a job of the keeper is on its way */
@@ -28,10 +30,10 @@ void registry_unref(struct registry *r);
 void registry_put(struct registry *r, struct registration *registration);
 /* False when there is none. */
 bool registry_remove(struct registry *r, const char *id);
-/* All of them in order, as a new array of references. */
-GPtrArray *registry_all(struct registry *r);
-/* The same as this commit sees them, without that of id (which may be NULL); in no order. */
-GPtrArray *registry_current_all(struct registry *r, const char *id);
+/* All that the request may concern (NULL: all there are), in no order, as a new array of references. */
+GPtrArray *registry_candidates(struct registry *r, const struct registry_query *q);
+/* The same as this commit sees them, without that of id (which may be NULL). */
+GPtrArray *registry_current_all(struct registry *r, const struct registry_query *q, const char *id);
 /* Leaves of a shown registration only the elements of "information" that are marked. */
 void registration_keep_parts(struct json *shown, const bool *marks);
 

@@ -108,8 +108,11 @@ static void gather(struct keep_job *k)
     instant now = instant_now();
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&k->registry->lock);
     k->registry->busy = true;
-    for (guint i = 0; i < k->registry->all->len; i++) {
-        struct registration *r = k->registry->all->pdata[i];
+    GHashTableIter i;
+    gpointer value;
+    g_hash_table_iter_init(&i, k->registry->by_name);
+    while (g_hash_table_iter_next(&i, NULL, &value)) {
+        struct registration *r = value;
         if (registration_is_expired(r, now)) {
             g_ptr_array_add(k->expired, registration_ref(r));
         } else if (take_unsaved(r)) {

@@ -218,6 +218,14 @@ bool registration_match(struct registration *r, struct arena *a, const struct re
            matches_space(r, q) && (q->csf == NULL || matches_csf(r, a, q->csf));
 }
 
+/* Exclusive, redirect, inclusive, auxiliary; by id within each. */
+static int in_order(const void *left, const void *right)
+{
+    const struct registration *a = ((const struct registry_match *)left)->registration;
+    const struct registration *b = ((const struct registry_match *)right)->registration;
+    return a->mode != b->mode ? (a->mode < b->mode ? -1 : 1) : strcmp(a->id, b->id);
+}
+
 struct registry_matches registry_match(struct registry *r, struct arena *a, const struct registry_query *q)
 {
     struct registry_matches found = {0};
@@ -225,7 +233,7 @@ struct registry_matches registry_match(struct registry *r, struct arena *a, cons
         return found;
     }
     instant now = instant_now();
-    g_autoptr(GPtrArray) all = registry_all(r);
+    g_autoptr(GPtrArray) all = registry_candidates(r, q);
     struct registry_match *items = arena_array(a, struct registry_match, all->len);
     for (guint i = 0; i < all->len; i++) {
         struct registration *candidate = all->pdata[i];
@@ -234,6 +242,9 @@ struct registry_matches registry_match(struct registry *r, struct arena *a, cons
             registration_ref(candidate);
             found.count++;
         }
+    }
+    if (found.count > 1) {
+        qsort(items, (size_t)found.count, sizeof *items, in_order);
     }
     found.items = items;
     return found;

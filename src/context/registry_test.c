@@ -232,6 +232,50 @@ static void test_space(void)
     }
 }
 
+/* What the index finds is what looking at each finds. */
+static void test_index(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("registry-XXXXXX", NULL);
+    g_autofree char *data = g_build_filename(dir, "data", NULL);
+    struct store_options options = {0};
+    struct store *s = store_open(data, &options, NULL);
+    struct registry *r = registry_open(s, NULL, NULL);
+    static const char *const texts[] = {
+        HEAD "\"id\": \"urn:r:1\", \"information\": [{\"entities\": [{\"type\": \"A\", \"id\": \"urn:a:1\"}, "
+             "{\"type\": \"A\", \"id\": \"urn:a:2\"}]}]}",
+        HEAD "\"id\": \"urn:r:2\", \"mode\": \"redirect\", \"information\": [{\"entities\": [{\"type\": "
+             "\"A\"}]}]}",
+        HEAD "\"id\": \"urn:r:3\", \"information\": [{\"entities\": [{\"type\": \"A\", \"idPattern\": "
+             "\"a:2\"}]}]}",
+        HEAD
+        "\"id\": \"urn:r:1\", \"information\": [{\"entities\": [{\"type\": \"A\", \"id\": \"urn:a:3\"}]}]}"};
+    static const struct {
+        int put, count;
+        const char *first, *last;
+    } steps[] = {{0, 1, "urn:r:1", "urn:r:1"},
+                 {1, 2, "urn:r:2", "urn:r:1"},
+                 {2, 3, "urn:r:2", "urn:r:3"},
+                 {3, 2, "urn:r:2", "urn:r:3"}};
+    g_assert_true(registry_is_empty(r));
+    for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
+        arena_auto a = arena_new();
+        registration_auto x = made(texts[steps[i].put]);
+        registry_written(r, x->id, x, true);
+        struct registry_query q = {IDS("urn:a:2", "urn:a:1")};
+        registry_matches_auto m = registry_match(r, a, &q);
+        g_assert_cmpint(m.count, ==, steps[i].count);
+        g_assert_cmpstr(m.items[0].registration->id, ==, steps[i].first);
+        g_assert_cmpstr(m.items[m.count - 1].registration->id, ==, steps[i].last);
+    }
+    registry_written(r, "urn:r:2", NULL, true);
+    registry_written(r, "urn:r:3", NULL, true);
+    g_assert_cmpint(registry_count(r), ==, 1);
+    registry_close(r);
+    store_close(s);
+    g_autofree char *remove = g_strdup_printf("rm -r '%s'", dir);
+    g_assert_cmpint(system(remove), ==, 0);
+}
+
 static void test_report(void)
 {
     arena_auto a = arena_new();
@@ -262,6 +306,7 @@ int main(int argc, char **argv)
     g_test_add_func("/registry/attributes", test_attributes);
     g_test_add_func("/registry/conditions", test_conditions);
     g_test_add_func("/registry/space", test_space);
+    g_test_add_func("/registry/index", test_index);
     g_test_add_func("/registry/report", test_report);
     return g_test_run();
 }

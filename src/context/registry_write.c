@@ -15,9 +15,9 @@ struct registration *registry_current(struct registry *r, const char *id)
                                                                         : registry_find(r, id);
 }
 
-GPtrArray *registry_current_all(struct registry *r, const char *id)
+GPtrArray *registry_current_all(struct registry *r, const struct registry_query *q, const char *id)
 {
-    g_autoptr(GPtrArray) all = registry_all(r);
+    g_autoptr(GPtrArray) all = registry_candidates(r, q);
     GPtrArray *found = g_ptr_array_new_with_free_func((GDestroyNotify)registration_unref);
     GHashTableIter i;
     gpointer value;
@@ -80,13 +80,32 @@ static bool conflict(const struct registration *a_registration, const struct reg
            covers_claim(a_registration, a, other);
 }
 
+/* The ids that an exclusive registration claims: only who offers one of them can be in its way. */
+static void claim_ids(const struct registration *x, struct arena *a, struct registry_query *q)
+{
+    int room = 0;
+    for (int i = 0; i < x->info_count; i++) {
+        room += x->info[i].entities_count;
+    }
+    const char **ids = arena_array(a, const char *, room + 1);
+    for (int i = 0; i < x->info_count; i++) {
+        for (int k = 0; k < x->info[i].entities_count; k++) {
+            ids[q->ids_count++] = x->info[i].entities[k].id;
+        }
+    }
+    q->ids = ids;
+}
+
 static bool check_others(struct registry *r, struct arena *a, const struct registration *next,
                          struct error *e)
 {
     if (next->mode > REGISTRATION_REDIRECT) {
         return true;
     }
-    g_autoptr(GPtrArray) all = registry_current_all(r, next->id);
+    struct registry_query claimed = {0};
+    claim_ids(next, a, &claimed);
+    g_autoptr(GPtrArray) all =
+        registry_current_all(r, next->mode == REGISTRATION_EXCLUSIVE ? &claimed : NULL, next->id);
     for (guint i = 0; i < all->len; i++) {
         const struct registration *other = all->pdata[i];
         if (conflict(next, other, a)) {

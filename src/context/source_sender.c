@@ -219,7 +219,7 @@ static bool take_row(void *user, const void *key, size_t key_length, const char 
 /* timeInterval: all that match now. */
 static void take_current(struct delivery *d, struct source_subscription *s)
 {
-    g_autoptr(GPtrArray) all = registry_all(d->registry);
+    g_autoptr(GPtrArray) all = registry_candidates(d->registry, NULL);
     instant now = instant_now();
     for (guint i = 0; i < all->len && d->data->len < MESSAGE_BYTES; i++) {
         struct registration *r = all->pdata[i];

@@ -124,7 +124,7 @@ static bool write_subscription(struct txn *t, struct arena *a, const struct sour
 static bool tell_all(struct registry *r, struct txn *t, struct arena *a, struct source_subscription *old,
                      struct source_subscription *s, struct error *e)
 {
-    g_autoptr(GPtrArray) all = registry_current_all(r, NULL);
+    g_autoptr(GPtrArray) all = registry_current_all(r, NULL, NULL);
     bool ok = true;
     for (guint i = 0; ok && i < all->len; i++) {
         struct registration *x = all->pdata[i];
