@@ -359,26 +359,57 @@ bool call_notified_context(struct call *c, const struct json *body, const struct
 
 /* ---- serving ---- */
 
-/* The space that the headers name (6.3.14). Any but the default one needs the permission for it. */
-static bool choose_space(struct call *c, const struct operation *o, struct error *e)
+/* A header that names a space; *name NULL when there is none. */
+static bool space_header(struct call *c, const char *header, const char **name, struct error *e)
 {
-    const char *tenant = request_header(c->request, "NGSILD-Tenant");
-    c->space = space_default();
-    if (tenant == NULL && request_has_header(c->request, "NGSILD-Tenant")) {
-        tenant = "?"; /* no UTF-8: not for the default tenant */
+    const char *value = request_header(c->request, header);
+    if (value == NULL && request_has_header(c->request, header)) {
+        return error_set(e, ERROR_BAD_REQUEST_DATA, "The header %s is no UTF-8", "%s 头不是有效的 UTF-8",
+                         header);
     }
-    if (tenant == NULL || *tenant == '\0') {
-        return true;
-    }
-    if (!tenant_name_valid(tenant, e)) {
+    *name = value != NULL && *value != '\0' ? value : NULL;
+    return true;
+}
+
+static bool choose_snapshot(struct call *c, const struct operation *o, const char *id, struct error *e)
+{
+    if (!ingest_uri("NGSILD-Snapshot", id, strlen(id), e)) {
         return false;
     }
-    reply_header(c->request, "NGSILD-Tenant", tenant);
+    reply_header(c->request, "NGSILD-Snapshot", id);
+    if (o->no_snapshot) {
+        return error_set(e, ERROR_BAD_REQUEST_DATA,
+                         "This is not done in a snapshot: leave out the header NGSILD-Snapshot",
+                         "该操作不能在快照中进行：请去掉 NGSILD-Snapshot 头");
+    }
+    struct space *of = c->space;
+    c->space = space_snapshot(of, id, true, e);
+    space_unref(of);
+    return c->space != NULL;
+}
+
+/* The space that the headers name (6.3.14, 6.3.22). Any tenant but the default one needs the permission for
+ * it. */
+static bool choose_space(struct call *c, const struct operation *o, struct error *e)
+{
+    const char *tenant, *snapshot;
+    c->space = space_default();
+    if (!space_header(c, "NGSILD-Tenant", &tenant, e) || !space_header(c, "NGSILD-Snapshot", &snapshot, e) ||
+        (tenant != NULL && !tenant_name_valid(tenant, e))) {
+        return false;
+    }
+    if (tenant != NULL) {
+        reply_header(c->request, "NGSILD-Tenant", tenant);
+    }
     if (o->shared) {
         return true;
     }
-    c->space = identity_require(c->request, "tenants", e) ? space_tenant(tenant, o->creates, e) : NULL;
-    return c->space != NULL;
+    if (tenant != NULL) {
+        c->space = identity_require(c->request, "tenants", e)
+                       ? space_tenant(tenant, o->creates && snapshot == NULL, e)
+                       : NULL;
+    }
+    return c->space != NULL && (snapshot == NULL || choose_snapshot(c, o, snapshot, e));
 }
 
 /* A request that begins again when a @context that it names has been fetched. */

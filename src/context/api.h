@@ -47,6 +47,7 @@ struct operation {
     bool temporal;                 /* format may be temporalValues or aggregatedValues */
     bool csv;                      /* can answer as text/csv */
     bool creates;                  /* makes a tenant that is not there yet (5.5.10) */
+    bool no_snapshot;              /* is about snapshots or beside them: not done in one */
     bool shared;                   /* works on what all spaces have together: the hosted @contexts */
     const char *const *formats;    /* the words of format= when they are its own, which it reads; or NULL */
 };

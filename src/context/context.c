@@ -8,6 +8,7 @@
 #include "context/index_builder.h"
 #include "context/plan.h"
 #include "context/purge.h"
+#include "context/snapshot.h"
 #include "context/space.h"
 #include "context/stream.h"
 #include "context/temporal.h"
@@ -46,6 +47,7 @@ bool context_start(struct store *s, struct http_client *client, struct error *e)
     context_fetch_start(policy, s, client);
     temporal_start();
     purge_start();
+    snapshot_start();
     stream_start(s);
     builder = index_builder_start(s);
     return distributed_start(s, e) && space_start(s, client, e);
@@ -63,6 +65,7 @@ void context_stop(void)
     temporal_stop();
     distributed_stop();
     purge_stop();
+    snapshot_stop();
     context_fetch_stop();
     space_stop();
     hosted_stop();

@@ -115,6 +115,7 @@ extern const struct route source_subscription_routes[];
 extern const struct route source_identity_routes[];
 extern const struct route stream_routes[];
 extern const struct route tenant_routes[];
+extern const struct route snapshot_routes[];
 extern const struct route explain_routes[];
 /* Where @contexts come from: policy is "hosted", "fetch" or "fetch-private" (context_fetch.h), dirs are
  * folders of them that were brought along (hosted.h; NULL-terminated, may be NULL). Before context_start. */

@@ -29,6 +29,7 @@ struct notifier *notifier_start(const struct notifier_options *o)
     n->references = 1;
     n->o = *o;
     n->o.tenant = g_strdup(o->tenant);
+    n->o.snapshot = g_strdup(o->snapshot);
     g_mutex_init(&n->lock);
     n->entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)entry_unref);
     n->index = subscription_index_new();
@@ -168,6 +169,7 @@ void notifier_put(struct notifier *n, struct subscription *s, const struct json 
         return;
     }
     s->tenant = n->o.tenant;
+    s->snapshot = n->o.snapshot;
     struct entry *x = g_hash_table_lookup(n->entries, s->id);
     if (x != NULL) {
         replace(n, x, s);

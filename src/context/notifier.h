@@ -21,7 +21,7 @@ struct notifier;
 struct notifier_options {
     struct store *store;
     struct http_client *client;
-    const char *tenant; /* NULL = the default one */
+    const char *tenant, *snapshot; /* NULL = the default space */
 };
 struct notifier *notifier_start(const struct notifier_options *o);
 /* Waits until nobody works for it any more; answers still on their way find it stopped. NULL is fine. */

@@ -19,6 +19,7 @@ void notifier_unref(struct notifier *n)
         g_hash_table_unref(n->behind);
         g_hash_table_unref(n->hosts);
         g_free((char *)n->o.tenant);
+        g_free((char *)n->o.snapshot);
         g_free(n);
     }
 }

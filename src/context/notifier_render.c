@@ -332,6 +332,10 @@ static void append_metadata(GString *out, const struct subscription *s)
         g_string_append(out, ",\"Link\":");
         json_write_string(out, link, strlen(link));
     }
+    if (s->snapshot != NULL) {
+        g_string_append(out, ",\"NGSILD-Snapshot\":");
+        json_write_string(out, s->snapshot, strlen(s->snapshot));
+    }
     if (s->tenant != NULL) {
         g_string_append_printf(out, ",\"NGSILD-Tenant\":\"%s\"", s->tenant);
     }

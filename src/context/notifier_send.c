@@ -61,6 +61,9 @@ static GPtrArray *http_headers(const struct subscription *s)
             headers,
             g_strdup_printf("Link: <%s>; rel=\"" CONTEXT_RELATION "\"; type=\"application/ld+json\"", url));
     }
+    if (s->snapshot != NULL) {
+        g_ptr_array_add(headers, g_strdup_printf("NGSILD-Snapshot: %s", s->snapshot));
+    }
     if (s->tenant != NULL) {
         g_ptr_array_add(headers, g_strdup_printf("NGSILD-Tenant: %s", s->tenant));
     }

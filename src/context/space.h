@@ -18,7 +18,7 @@
 enum space_kind {
     SPACE_DEFAULT,  /* what the features work on */
     SPACE_TENANT,   /* its own entities, subscriptions and registrations */
-    SPACE_SNAPSHOT, /* entities as they were found once; no subscriptions, no registrations */
+    SPACE_SNAPSHOT, /* entities as they were found once; no registrations */
 };
 enum space_state { SPACE_CLOSED, SPACE_MOVING, SPACE_OPEN, SPACE_LEAVING };
 
@@ -29,15 +29,19 @@ struct space {
     const char *dir;
     enum space_kind kind;
     struct store *store;
-    struct notifier *notifier; /* its subscriptions; NULL in a snapshot */
+    struct notifier *notifier; /* its subscriptions */
     struct registry *registry; /* its context source registrations; NULL in a snapshot */
-    /* ---- private to space.c ---- */
-    struct space *parent; /* that it is a snapshot of; NULL for others */
+    /* ---- private to the files of space ---- */
+    struct space *parent; /* the tenant that it is a snapshot of; NULL for others */
     char *key;
     enum space_state state;
     int users;
     gint64 last_use;
     bool fresh; /* made by this run, and perhaps nothing written yet */
+    /* of a snapshot */
+    bool ready;      /* filled */
+    instant expires; /* unseen from then on */
+    instant used;    /* last */
 };
 
 /* Opens the default space and the tenants that have subscriptions, and starts to notify. */
@@ -70,6 +74,25 @@ struct tenant_info {
 };
 /* All tenants by name, in a. */
 struct tenant_info *space_tenants(struct arena *a, int *count);
+
+/* ---- snapshots: what is known of them is kept by snapshot.h, here are their stores ---- */
+
+void space_snapshot_add(struct space *parent, const char *id, const char *folder, bool ready,
+                        instant expires);
+/* What has changed of it. False when there is none. */
+bool space_snapshot_set(struct space *parent, const char *id, bool ready, instant expires);
+/* A new reference. ERROR_NOT_FOUND when there is none or it has expired; while it is being filled
+ * ERROR_CONFLICT, unless that does not matter. */
+struct space *space_snapshot(struct space *parent, const char *id, bool filled, struct error *e);
+/* When it was last used; 0 = not by this run. */
+instant space_snapshot_used(struct space *parent, const char *id);
+/* Removes its store; waits until nobody uses it. Not on an HTTP thread. */
+bool space_snapshot_remove(struct space *parent, const char *id, struct error *e);
+/* Calls each for the snapshots that have expired: tenant "" is the default one. Not under a lock. */
+void space_snapshots_expired(void (*each)(const char *tenant, const char *id));
+int space_snapshots_count(void);
+/* For calls to the outside world. */
+struct http_client *space_client(void);
 
 /* Bytes on disk of all spaces together. */
 int64_t space_bytes(void);

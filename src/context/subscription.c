@@ -360,9 +360,10 @@ static void put_stored(struct notifier *n, struct view *v, const char *text)
     notifier_put(n, s, state);
 }
 
-struct notifier *subscription_load(struct store *s, struct http_client *client, const char *tenant)
+struct notifier *subscription_load(struct store *s, struct http_client *client, const char *tenant,
+                                   const char *snapshot)
 {
-    struct notifier_options o = {.store = s, .client = client, .tenant = tenant};
+    struct notifier_options o = {.store = s, .client = client, .tenant = tenant, .snapshot = snapshot};
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
     view_auto v = view_begin(s);
     struct notifier *n = notifier_start(&o);

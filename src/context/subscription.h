@@ -8,9 +8,11 @@
 #include "http/http.h"
 #include "store/store.h"
 
-/* Loads the subscriptions kept in a store and starts to notify (notifier.h). tenant NULL = the default one.
+/* Loads the subscriptions kept in a store and starts to notify (notifier.h). tenant and snapshot are
+ * NULL in the default space.
  */
-struct notifier *subscription_load(struct store *s, struct http_client *client, const char *tenant);
+struct notifier *subscription_load(struct store *s, struct http_client *client, const char *tenant,
+                                   const char *snapshot);
 /* Where they are kept: id → {"body": …, "context": …}. */
 #define SUBSCRIPTION_SPACE "subscriptions"
 
@@ -66,7 +68,8 @@ struct subscription {
     bool needs_before;         /* of a change: what records have as "was" */
     instant created, modified; /* 0 = not known */
     struct subscription_endpoint endpoint;
-    const char *tenant; /* set by notifier_put: named in its notifications; NULL = the default one */
+    /* Set by notifier_put: the space, as its notifications name it; NULL = the default one. */
+    const char *tenant, *snapshot;
 };
 /* Checks and compiles. context_value is the request's @context (may be NULL; jsonldContext in the body stands
  * before it). body is copied. NULL with e set when something is wrong. An id is made up when the body has

@@ -331,6 +331,58 @@ bool context_write(struct txn *t, struct arena *a, struct json *fragment, enum c
     return true;
 }
 
+/* ---- copying ---- */
+
+/* What the entity has and the version there has not is added to next and noted for the record. */
+static void copy_members(struct writing *w, const struct json *entity, bool attributes)
+{
+    for (const struct json *m = entity->first; m != NULL; m = m->next) {
+        if (json_getn(w->next, m->key, m->key_length) != NULL) {
+            continue;
+        }
+        struct json *copy = json_copy(w->arena, m);
+        copy->key = arena_strndup(w->arena, m->key, m->key_length);
+        copy->key_length = m->key_length;
+        json_append(w->next, copy);
+        for (const struct json *i = attributes && entity_is_attribute(m) ? instance_first(copy) : NULL;
+             i != NULL; i = instance_next(copy, i)) {
+            writing_collect(w, &w->attrs, copy, i);
+        }
+    }
+}
+
+bool entity_copy(struct txn *t, const struct json *entity, bool attributes, const char *by, struct error *e)
+{
+    struct entity_cache *cache = entity_cache_of(t);
+    struct cached_entity *entry = entity_cache_find(cache, t, json_get_string(entity, "id"), e);
+    if (entry == NULL) {
+        return false;
+    }
+    struct write how = {.by = by};
+    struct write_result result = {0};
+    struct arena *a = entity_cache_arena(cache);
+    struct writing w = {.cache = cache,
+                        .txn = t,
+                        .arena = a,
+                        .entry = entry,
+                        .how = &how,
+                        .result = &result,
+                        .result_arena = a,
+                        .now = txn_now(t),
+                        .next = entry->entity != NULL ? json_copy(a, entry->entity) : json_object(a),
+                        .e = e};
+    uint32_t before = w.next->length;
+    copy_members(&w, entity, attributes);
+    if (w.next->length == before) {
+        return true;
+    }
+    if (!log_change(&w, entry->entity == NULL)) {
+        return false;
+    }
+    entity_cache_set(cache, entry, w.next, STORE_INDEX_ALL | ENTITY_SHAPE);
+    return true;
+}
+
 /* ---- deleting ---- */
 
 bool entity_delete(struct txn *t, const char *id, const struct write *how, uint64_t *seq, struct error *e)

@@ -36,6 +36,9 @@ void write_add_deletion(struct arena *a, struct json *list, const char *dataset)
  * ERROR_NOT_FOUND when there is none. */
 bool attribute_delete(struct txn *t, const char *id, const char *name, const char *dataset, bool all,
                       const struct write *how, uint64_t *seq, struct error *e);
+/* Puts an entity as it is, times and all, with a record that holds its attributes or, for one whose history
+ * is copied apart, none. Of one that is there already what is missing is added. */
+bool entity_copy(struct txn *t, const struct json *entity, bool attributes, const char *by, struct error *e);
 /* Deletes every instance of the attributes named ("scope" is one here), or with others of all but those, in
  * one record. Names that the entity does not have do not matter. */
 bool attributes_delete(struct txn *t, const char *id, const char *const *names, bool others,

@@ -28,6 +28,7 @@ void server_routes(struct http_server *s)
     http_server_routes(s, source_identity_routes);
     http_server_routes(s, stream_routes);
     http_server_routes(s, tenant_routes);
+    http_server_routes(s, snapshot_routes);
     http_server_routes(s, explain_routes);
     http_server_routes(s, ledger_routes);
     for (int i = 0; server_features[i] != NULL; i++) {
