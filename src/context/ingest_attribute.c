@@ -261,14 +261,16 @@ static struct json *instance(struct ingest *in, const struct json *v, int level)
 /* An array whose elements all are instances, rather than an array as a value. */
 static bool is_instances(const struct json *v)
 {
+    bool sure = false;
     for (const struct json *c = v->first; c != NULL; c = c->next) {
         const struct json *type = json_get(c, "type");
         bool typed = json_is(type, JSON_STRING) && kind_of_type(type->string, type->length) != KIND_NONE;
-        if (!typed && (instance_value(c) == NULL || json_get(c, "datasetId") == NULL)) {
+        if (!typed && instance_value(c) == NULL) {
             return false;
         }
+        sure = sure || typed || json_get(c, "datasetId") != NULL;
     }
-    return v->first != NULL;
+    return sure; /* only the default instance may do without both */
 }
 
 static bool add_instance(struct ingest *in, struct json *list, struct json *one)

@@ -64,7 +64,7 @@ static const struct {
      "{\"json\":{\"id\":\"no uri\",\"type\":7,\"n\":null}}",
      "{\"type\":\"JsonProperty\",\"json\":{\"id\":\"no uri\",\"type\":7,\"n\":null}}"},
     {"[{\"type\":\"Property\",\"value\":1},{\"type\":\"Property\",\"value\":2,\"datasetId\":\"urn:d:2\"}]",
-     "[1,{\"value\":2,\"datasetId\":\"urn:d:2\"}]", "{\"dataset\":{\"@none\":1,\"urn:d:2\":2}}",
+     "[{\"value\":1},{\"value\":2,\"datasetId\":\"urn:d:2\"}]", "{\"dataset\":{\"@none\":1,\"urn:d:2\":2}}",
      "[{\"type\":\"Property\",\"value\":1},{\"type\":\"Property\",\"value\":2,\"datasetId\":\"urn:d:2\"}]"},
 };
 

@@ -158,11 +158,21 @@ static bool is_bare(const struct json *instance, const struct render *r)
     return true;
 }
 
-/* In the concise form a bare value may stand alone, unless it would then be taken for an instance. */
+/* Would a bare value be taken for an instance, or for several? */
+static bool looks_like_instance(const struct json *value)
+{
+    bool found = value->type == JSON_OBJECT;
+    for (const struct json *c = json_is(value, JSON_ARRAY) ? value->first : NULL; c != NULL; c = c->next) {
+        found = found || c->type == JSON_OBJECT;
+    }
+    return found;
+}
+
+/* In the concise form a bare value may stand alone. */
 static bool stands_alone(const struct json *instance, enum attribute_kind kind, const struct json *value,
                          const struct render *r)
 {
-    return value != NULL && (kind == KIND_GEO || (kind == KIND_PROPERTY && value->type != JSON_OBJECT)) &&
+    return value != NULL && (kind == KIND_GEO || (kind == KIND_PROPERTY && !looks_like_instance(value))) &&
            is_bare(instance, r);
 }
 
@@ -224,24 +234,16 @@ static void write_translated(GString *out, const struct json *value, const struc
     }
     write_key(out, "value");
     json_write(out, text != NULL ? text : value);
-    if (language != NULL && strcmp(language, "@none") != 0) {
+    if (language != NULL) {
         write_key(out, "lang");
         json_write_string(out, language, strlen(language));
     }
 }
 
-void render_instance(GString *out, const struct json *instance, const struct render *r)
+static void write_instance_object(GString *out, const struct json *instance, const struct render *r)
 {
-    if (r->format == RENDER_SIMPLIFIED) {
-        write_simplified(out, instance, r);
-        return;
-    }
     enum attribute_kind kind = instance_kind(instance);
     const struct json *value = instance_value(instance);
-    if (r->format == RENDER_CONCISE && stands_alone(instance, kind, value, r)) {
-        json_write(out, value);
-        return;
-    }
     g_string_append_c(out, '{');
     if (wants_language(kind, value, r)) {
         write_translated(out, value, r);
@@ -261,6 +263,18 @@ void render_instance(GString *out, const struct json *instance, const struct ren
         }
     }
     g_string_append_c(out, '}');
+}
+
+void render_instance(GString *out, const struct json *instance, const struct render *r)
+{
+    const struct json *value = instance_value(instance);
+    if (r->format == RENDER_SIMPLIFIED) {
+        write_simplified(out, instance, r);
+    } else if (r->format == RENDER_CONCISE && stands_alone(instance, instance_kind(instance), value, r)) {
+        json_write(out, value);
+    } else {
+        write_instance_object(out, instance, r);
+    }
 }
 
 /* {"dataset": {"@none": …, "urn:…": …}} */
@@ -290,7 +304,7 @@ void render_attribute(GString *out, const struct json *attribute, const struct r
         if (i != attribute->first) {
             g_string_append_c(out, ',');
         }
-        render_instance(out, i, r);
+        write_instance_object(out, i, r); /* never a bare value: it would read back as one of an array */
     }
     g_string_append_c(out, ']');
 }
