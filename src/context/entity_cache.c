@@ -7,7 +7,15 @@
 #include "context/entity.h"
 #include "context/expiry.h"
 #include "context/indexed.h"
+#include "context/writing.h"
 #include "geo/geo.h"
+
+/* The text of an attribute as a record has it. */
+struct kept_text {
+    const char *text;
+    size_t length;
+};
+enum { FIRST_KEPT = WRITTEN_NOW + 1 };
 
 struct entity_cache {
     struct arena *arena;
@@ -15,6 +23,7 @@ struct entity_cache {
     struct cached_entity *first_dirty, **last_dirty;
     GString *text;
     struct shape_tally *shapes;
+    GArray *kept; /* of struct kept_text; the first numbers mean something else */
 };
 
 static void cache_free(gpointer data)
@@ -24,6 +33,7 @@ static void cache_free(gpointer data)
     arena_free(c->arena);
     g_string_free(c->text, TRUE);
     shape_tally_free(c->shapes);
+    g_array_unref(c->kept);
     g_free(c);
 }
 
@@ -42,6 +52,7 @@ static struct entity_cache *cache_take(void)
     c->by_id = g_hash_table_new(g_str_hash, g_str_equal);
     c->text = g_string_sized_new(4096);
     c->shapes = shape_tally_new();
+    c->kept = g_array_new(FALSE, FALSE, sizeof(struct kept_text));
     return c;
 }
 
@@ -54,6 +65,7 @@ static void cache_release(void *data)
     }
     g_hash_table_remove_all(c->by_id);
     shape_tally_clear(c->shapes);
+    g_array_set_size(c->kept, 0);
     arena_clear(c->arena);
     g_private_set(&spare, c);
 }
@@ -94,11 +106,42 @@ static const double *location_box(struct arena *a, const struct json *entity)
     return box;
 }
 
+void entity_cache_keep_texts(struct entity_cache *c, const char *record, const struct written_list *list)
+{
+    for (const struct written *w = list->first; w != NULL; w = w->next) {
+        if (w->slot != NULL && w->length > 0) {
+            struct kept_text kept = {arena_strndup(c->arena, record + w->at, w->length), w->length};
+            g_array_append_val(c->kept, kept);
+            w->slot->line = FIRST_KEPT + c->kept->len - 1;
+        }
+    }
+}
+
+/* As json_write, with the texts that are there already. */
+static void write_entity(struct entity_cache *c, GString *out, const struct json *entity)
+{
+    g_string_append_c(out, '{');
+    for (const struct json *m = entity->first; m != NULL; m = m->next) {
+        if (m != entity->first) {
+            g_string_append_c(out, ',');
+        }
+        json_write_string(out, m->key, m->key_length);
+        g_string_append_c(out, ':');
+        if (m->line >= FIRST_KEPT && m->line - FIRST_KEPT < c->kept->len && m->type == JSON_OBJECT) {
+            const struct kept_text *kept = &g_array_index(c->kept, struct kept_text, m->line - FIRST_KEPT);
+            g_string_append_len(out, kept->text, (gssize)kept->length);
+        } else {
+            json_write(out, m);
+        }
+    }
+    g_string_append_c(out, '}');
+}
+
 static bool put(struct entity_cache *c, struct txn *t, struct cached_entity *entry, struct error *e)
 {
     struct store_index index = {0};
     g_string_truncate(c->text, 0);
-    json_write(c->text, entry->entity);
+    write_entity(c, c->text, entry->entity);
     if ((entry->changed & STORE_TYPES) != 0) {
         index.types = texts_of(c->arena, json_get(entry->entity, "type"), &index.types_count);
     }

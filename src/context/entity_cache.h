@@ -28,6 +28,11 @@ struct entity_cache *entity_cache_of(struct txn *t);
 struct arena *entity_cache_arena(struct entity_cache *c);
 /* An empty text to write records into; one at a time. */
 GString *entity_cache_text(struct entity_cache *c);
+/* Keeps the texts of what a record says of whole attributes, for the entity's own text when the job ends.
+ * Until the next write of the entity each such attribute is marked with the number of its text (json.line).
+ */
+struct written_list;
+void entity_cache_keep_texts(struct entity_cache *c, const char *record, const struct written_list *list);
 /* The entity with this id as the job sees it, existing or not. NULL with e set when the stored text is
  * broken. */
 struct cached_entity *entity_cache_find(struct entity_cache *c, struct txn *t, const char *id,

@@ -15,8 +15,15 @@ enum { SWEEP = 500 };
 
 bool expiry_possible(const char *body, size_t length)
 {
-    static const char key[] = "\"expiresAt\":";
-    return memmem(body, length, key, sizeof key - 1) != NULL;
+    static const char key[] = "expiresAt\":";
+    const char *end = body + length;
+    /* An x is rare in entities, so that looking for it is quicker than for the whole name. */
+    for (const char *x = body; (x = memchr(x, 'x', (size_t)(end - x))) != NULL; x++) {
+        if (end - x >= (ptrdiff_t)sizeof key - 2 && x > body && memcmp(x - 1, key, sizeof key - 1) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static instant expires(const struct json *object)

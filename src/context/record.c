@@ -16,7 +16,9 @@ bool is_time_member(const struct json *m)
 void record_member(GString *out, const char *name, const struct json *value)
 {
     if (value != NULL) {
-        g_string_append_printf(out, ",\"%s\":", name);
+        g_string_append(out, ",\"");
+        g_string_append(out, name);
+        g_string_append_len(out, "\":", 2);
         json_write(out, value);
     }
 }
@@ -28,7 +30,8 @@ void record_start(GString *out, const char *op, const char *id, const struct jso
     g_string_append(out, "\",\"id\":");
     json_write_string(out, id, strlen(id));
     record_member(out, "type", types);
-    g_string_append_printf(out, ",\"at\":%" PRId64, now);
+    struct json at = {.type = JSON_INT, .integer = now};
+    record_member(out, "at", &at);
 }
 
 uint64_t record_end(struct txn *t, GString *out, const char *by)
@@ -41,26 +44,38 @@ uint64_t record_end(struct txn *t, GString *out, const char *by)
     return txn_log(t, out->str, out->len);
 }
 
-/* An instance without createdAt and modifiedAt. */
-static void write_instance(GString *out, const struct json *instance)
+/* An instance without createdAt and modifiedAt. True when it has neither: the text is all of it. */
+static bool write_instance(GString *out, const struct json *instance)
 {
     char before = '{';
+    bool all = true;
     for (const struct json *m = instance->first; m != NULL; m = m->next) {
-        if (!is_time_member(m)) {
-            g_string_append_c(out, before);
-            json_write_string(out, m->key, m->key_length);
-            g_string_append_c(out, ':');
-            json_write(out, m);
-            before = ',';
+        if (is_time_member(m)) {
+            all = false;
+            continue;
         }
+        g_string_append_c(out, before);
+        json_write_string(out, m->key, m->key_length);
+        g_string_append_c(out, ':');
+        json_write(out, m);
+        before = ',';
     }
     g_string_append_c(out, '}');
+    return all;
 }
 
-void record_attrs(GString *out, const struct written_list *list)
+/* Writes it and remembers where its text is. */
+static void write_one(GString *out, struct written *w)
+{
+    w->at = out->len;
+    bool all = write_instance(out, w->instance);
+    w->length = all ? out->len - w->at : 0;
+}
+
+void record_attrs(GString *out, struct written_list *list)
 {
     g_string_append(out, ",\"attrs\":{");
-    for (const struct written *w = list->first, *next; w != NULL; w = next) {
+    for (struct written *w = list->first, *next; w != NULL; w = next) {
         if (w != list->first) {
             g_string_append_c(out, ',');
         }
@@ -71,7 +86,7 @@ void record_attrs(GString *out, const struct written_list *list)
             if (several) {
                 g_string_append_c(out, next == w ? '[' : ',');
             }
-            write_instance(out, next->instance);
+            write_one(out, next);
         }
         if (several) {
             g_string_append_c(out, ']');

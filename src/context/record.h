@@ -10,6 +10,8 @@
 struct written {
     const struct json *named; /* the attribute */
     const struct json *instance;
+    struct json *slot; /* the attribute in the new version, when this is its only instance; else NULL */
+    size_t at, length; /* where record_attrs wrote it; length 0 when that is not all of the instance */
     struct written *next;
 };
 struct written_list {
@@ -18,7 +20,7 @@ struct written_list {
 };
 /* {"op": …, "id": …, "type": …, "at": … */
 void record_start(GString *out, const char *op, const char *id, const struct json *types, instant at);
-void record_attrs(GString *out, const struct written_list *list);
+void record_attrs(GString *out, struct written_list *list);
 /* The member "ended": of instances that are gone, what the history needs to say so. */
 void record_ended(GString *out, const struct written_list *list);
 /* The same of all the instances of an entity. */

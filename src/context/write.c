@@ -209,6 +209,7 @@ static bool log_change(struct writing *w, bool created)
     const struct json *types = json_getn(w->next, "type", 4);
     record_start(out, created ? "create" : "update", w->entry->id, types, w->now);
     record_attrs(out, &w->attrs);
+    entity_cache_keep_texts(w->cache, out->str, &w->attrs);
     record_member(out, "gone", w->gone);
     record_member(out, "same", w->same);
     record_ended(out, &w->ended);

@@ -84,7 +84,7 @@ void writing_collect(struct writing *w, struct written_list *list, const struct 
                      const struct json *instance)
 {
     struct written *one = arena_alloc(w->arena, sizeof *one);
-    *one = (struct written){named, instance, NULL};
+    *one = (struct written){.named = named, .instance = instance};
     if (list->first == NULL) {
         list->first = one;
     } else {
@@ -280,5 +280,8 @@ bool writing_attribute(struct writing *w, const struct json *given)
         w->cursor = NULL;
     }
     store_instances(w, slot, &all);
+    if (all.count == 1 && w->attrs.last != NULL && w->attrs.last->instance == all.items[0]) {
+        w->attrs.last->slot = slot;
+    }
     return true;
 }

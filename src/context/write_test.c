@@ -413,6 +413,68 @@ static void test_find(struct fixture *f, gconstpointer unused)
     g_assert_cmpint(found(f, (struct context_query){.box = away}), ==, 0);
 }
 
+/* ---- the text that reaches the disk is that of the tree, whatever was kept from records ---- */
+
+struct random_job {
+    struct store_job job;
+    GRand *random;
+    char *last; /* of the entity, as the transaction has it at its end */
+};
+
+static struct json *random_fragment(struct arena *a, GRand *r)
+{
+    struct json *e = json_object(a);
+    json_add(e, "id", json_string(a, ID));
+    json_append(json_add(e, "type", json_array(a)), json_string(a, "T"));
+    for (int i = 0; i < 4; i++) {
+        if (g_rand_boolean(r)) {
+            continue;
+        }
+        struct json *one = json_object(a);
+        json_add(one, "type", json_string(a, "Property"));
+        json_add(one, "value", json_int(a, g_rand_int_range(r, 0, 1000)));
+        if (g_rand_int_range(r, 0, 4) == 0) {
+            json_add(one, "datasetId", json_string(a, g_rand_boolean(r) ? "urn:d:1" : "urn:d:2"));
+        }
+        if (g_rand_int_range(r, 0, 6) == 0) {
+            json_set(a, one, "value", json_string(a, "urn:ngsi-ld:null"));
+        }
+        json_add(e, arena_printf(a, "p%d", i), one);
+    }
+    return e;
+}
+
+static bool apply_random(struct store_job *base, struct txn *t, struct error *e)
+{
+    static const enum context_mode modes[] = {CONTEXT_UPDATE, CONTEXT_UPDATE, CONTEXT_MERGE, CONTEXT_APPEND,
+                                              CONTEXT_REPLACE};
+    struct random_job *j = (struct random_job *)base;
+    arena_auto a = arena_new();
+    for (int n = g_rand_int_range(j->random, 1, 5); n > 0; n--) {
+        enum context_mode mode = modes[g_rand_int_range(j->random, 0, G_N_ELEMENTS(modes))];
+        if (!context_write(t, a, random_fragment(a, j->random), mode, 0, "test", NULL, e)) {
+            return false;
+        }
+    }
+    j->last = g_strdup(json_text(a, context_get_txn(t, a, ID)));
+    return true;
+}
+
+static void test_random_jobs(struct fixture *f, gconstpointer unused)
+{
+    g_autoptr(GRand) random = g_rand_new_with_seed(11);
+    for (int n = 0; n < 300; n++) {
+        struct error e = {0};
+        struct random_job j = {.job.apply = apply_random, .random = random};
+        g_assert_true(store_run(f->store, &j.job, &e));
+        view_auto v = view_begin(f->store);
+        struct store_entity row;
+        g_assert_true(view_entity(v, f->arena, ID, &row));
+        g_assert_cmpstr(row.body, ==, j.last);
+        g_free(j.last);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -432,6 +494,7 @@ int main(int argc, char **argv)
     TEST("size", test_size);
     TEST("digest", test_digest);
     TEST("many-in-one-job", test_many_in_one_job);
+    TEST("random-jobs", test_random_jobs);
     TEST("find", test_find);
     return g_test_run();
 }

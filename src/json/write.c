@@ -96,24 +96,47 @@ static void write_double(GString *out, double value)
     g_string_append(out, text);
 }
 
-/* Must a byte of the text be escaped? Eight bytes at a time. */
-static bool needs_escape(const char *text, size_t length)
+/* Must one of the eight bytes be escaped? A bit of the mask is set for each, and perhaps for bytes after it.
+ */
+static uint64_t to_escape(uint64_t x)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
+    uint64_t quote = x ^ (ones * '"'), slash = x ^ (ones * '\\');
+    return (((x - ones * ' ') & ~x) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & high;
+}
+
+static uint64_t load_eight(const char *text)
+{
+    uint64_t x;
+    memcpy(&x, text, 8);
+    return x;
+}
+
+static uint64_t load_four(const char *text)
+{
+    uint32_t x;
+    memcpy(&x, text, 4);
+    return x;
+}
+
+/* Must a byte of the text be escaped? Eight bytes at a time, the last ones overlapping. */
+static bool needs_escape(const char *text, size_t length)
+{
     uint64_t found = 0;
-    size_t i = 0;
-    for (; i + 8 <= length; i += 8) {
-        uint64_t x;
-        memcpy(&x, text + i, 8);
-        uint64_t quote = x ^ (ones * '"'), slash = x ^ (ones * '\\');
-        found |= ((x - ones * ' ') & ~x) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash);
+    if (length >= 8) {
+        for (size_t i = 0; i + 8 < length; i += 8) {
+            found |= to_escape(load_eight(text + i));
+        }
+        return (found | to_escape(load_eight(text + length - 8))) != 0;
     }
-    bool escape = (found & high) != 0;
-    for (; i < length; i++) {
+    if (length >= 4) {
+        return to_escape(load_four(text) | load_four(text + length - 4) << 32) != 0;
+    }
+    for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)text[i];
-        escape |= c < ' ' || c == '"' || c == '\\';
+        found |= c < ' ' || c == '"' || c == '\\';
     }
-    return escape;
+    return found != 0;
 }
 
 static void write_escaped(GString *out, const char *text, size_t length)
