@@ -203,4 +203,10 @@ export const history = {
     const found = answer[attribute] ?? {};
     return { avg: found.avg ?? [], min: found.min ?? [], max: found.max ?? [] };
   },
+  /** The address of a file of one entity's history, or of all entities of a type; tables have the district's time. */
+  file(wanted: { id?: string; type?: string; pick?: string; from: string; to: string; format: string; charset?: string; lang: string }): string {
+    const { id, from, to, ...rest } = wanted;
+    const path = id ? `/api/v1/history/${part(id)}` : '/api/v1/history';
+    return address(path, { ...rest, timerel: 'between', timeAt: from, endTimeAt: to, zone: wanted.format === 'csv' ? '+08:00' : undefined });
+  },
 };

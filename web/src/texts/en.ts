@@ -60,7 +60,8 @@ const en: typeof zh = {
     values: 'Live values', history: 'History', range: 'Time range', custom: 'Custom', from: 'From', to: 'To', apply: 'Apply', noHistory: 'No data in this time',
     noHistoryWhat: 'Try a longer range.', alarms: 'Alarms', cases: 'Cases', gone: 'The device does not exist or was deleted', average: 'Average', minimum: 'Minimum',
     maximum: 'Maximum', noAlarms: 'No alarms', noCases: 'No cases', identifier: 'Identifier', noChart: 'Nothing here can be drawn as a chart', pointsAre: 'each point the average of {span}', info: 'Record',
-    noneLocated: 'No location known',
+    noneLocated: 'No location known', exportHistory: 'Export history', which: 'Values', allValues: 'All values', format: 'Format', download: 'Download',
+    formats: { csv: 'CSV table (opens in Excel and WPS)', gb18030: 'CSV table in GB18030 (older programs)', ndjson: 'JSON Lines (a line a moment)', geojson: 'GeoJSON (with places)' },
   },
   devices: { title: 'Devices', empty: 'No device matches', emptyWhat: 'Choose another type or clear the filters.', search: 'Name or identifier', last: 'Updated', level: 'Level', alarm: 'Alarm' },
   rules: {

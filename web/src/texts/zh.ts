@@ -58,7 +58,8 @@ const zh = {
     values: '实时数值', history: '历史曲线', range: '时间范围', custom: '自定义', from: '从', to: '到', apply: '应用', noHistory: '这段时间没有数据',
     noHistoryWhat: '换一个更长的时间范围试试。', alarms: '告警', cases: '案件', gone: '设备不存在或已删除', average: '平均', minimum: '最小',
     maximum: '最大', noAlarms: '没有告警', noCases: '没有案件', identifier: '标识', noChart: '没有可绘制曲线的数值指标', pointsAre: '每点为{span}平均值', info: '档案信息',
-    noneLocated: '没有位置信息',
+    noneLocated: '没有位置信息', exportHistory: '导出历史数据', which: '指标', allValues: '全部指标', format: '格式', download: '下载',
+    formats: { csv: 'CSV 表格（Excel、WPS 可直接打开）', gb18030: 'CSV 表格，GB18030 编码（旧软件）', ndjson: 'JSON Lines（每行一个时刻）', geojson: 'GeoJSON（带位置）' },
   },
   devices: { title: '设备', empty: '没有符合条件的设备', emptyWhat: '换一个类型或清除筛选。', search: '名称或编号', last: '更新时间', level: '等级', alarm: '告警' },
   rules: {
