@@ -134,6 +134,7 @@ struct temporal_aggregate *temporal_aggregate_new(struct arena *a, const struct 
     g->a = a;
     g->periods = *periods;
     g->methods = methods;
+    g->last = INSTANT_MIN;
     g->is_relationship = is_relationship;
     g->result = json_object(a);
     g->distinct = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -399,21 +400,59 @@ static void enter_period(struct temporal_aggregate *g, instant t)
     find_period(g, t);
 }
 
-bool temporal_aggregate_add(struct temporal_aggregate *g, const struct history_point *p, struct error *e)
+/* Goes to the period of t, which is not before the current one. */
+static bool go_to(struct temporal_aggregate *g, instant t, struct error *e)
 {
-    if (!g->started || p->at >= g->end) {
+    if (!g->started || t >= g->end) {
         close_period(g);
-        enter_period(g, p->at);
+        enter_period(g, t);
         g->started = true;
         if (g->results > LIMIT_TEMPORAL_POINTS) {
             return error_set(e, ERROR_TOO_MANY_RESULTS, "More than %d aggregated values: use longer periods",
                              "聚合结果超过 %d 个：请加长时段", LIMIT_TEMPORAL_POINTS);
         }
     }
-    g->last = p->at;
+    return true;
+}
+
+bool temporal_aggregate_add(struct temporal_aggregate *g, const struct history_point *p, struct error *e)
+{
+    if (!go_to(g, p->at, e)) {
+        return false;
+    }
+    g->last = MAX(g->last, p->at);
     g->bucket.count++;
     add_value(g, p);
     return add_distinct(g, p, e);
+}
+
+/* Two sets of numbers as one (Chan, Golub, LeVeque). */
+static void merge_numbers(struct bucket *b, const struct history_statistics *s)
+{
+    double n = (double)s->numbers, mean = s->sum / n;
+    double distance = mean - b->mean, all = (double)b->numbers + n;
+    b->spread += fmax(0, s->sumsq - s->sum * mean) + distance * distance * (double)b->numbers * n / all;
+    b->mean += distance * n / all;
+    b->low = b->numbers == 0 ? s->min : fmin(b->low, s->min);
+    b->high = b->numbers == 0 ? s->max : fmax(b->high, s->max);
+    b->numbers += s->numbers;
+    sum_add(&b->sum, s->sum);
+    sum_add(&b->squares, s->sumsq);
+}
+
+bool temporal_aggregate_add_figures(struct temporal_aggregate *g, const struct history_figures *f,
+                                    struct error *e)
+{
+    if (!go_to(g, f->start, e)) {
+        return false;
+    }
+    g->bucket.count += f->s.count;
+    g->last = MAX(g->last, f->s.numbers > 0 ? f->s.last_at : f->start);
+    if (f->s.numbers > 0 && (g->class == CLASS_NONE || g->class == CLASS_NUMBER)) {
+        g->class = CLASS_NUMBER;
+        merge_numbers(&g->bucket, &f->s);
+    }
+    return true;
 }
 
 /* ---- from statistics ---- */

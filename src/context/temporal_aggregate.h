@@ -45,6 +45,10 @@ GArray *temporal_aggregate_bounds(struct temporal_aggregate *g, instant first, i
  * distinctCount and stddev. */
 void temporal_aggregate_window(struct temporal_aggregate *g, instant start, instant end,
                                const struct history_statistics *s);
+/* Takes the figures of an hour or day whose points are not kept any more, in the same order by their start:
+ * all of them count in the period that holds it, but not as distinct values. */
+bool temporal_aggregate_add_figures(struct temporal_aggregate *g, const struct history_figures *f,
+                                    struct error *e);
 /* Ends the last period. result is an object: method → [[value, start, end], …], in the arena; only methods
  * that apply to the kind of the values have a member. */
 struct json *temporal_aggregate_finish(struct temporal_aggregate *g);

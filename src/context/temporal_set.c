@@ -164,6 +164,8 @@ struct reader {
     struct temporal_entity *entity;
     struct temporal_series *series;
     struct temporal_aggregate *aggregate;
+    GArray *figures; /* of struct history_figures: of points not kept any more */
+    guint next_figure;
     int64_t weight; /* of this series */
     bool found;
     bool failed;
@@ -196,9 +198,27 @@ static bool notice_point(void *user, const struct history_point *p)
     return !r->found;
 }
 
+/* The figures that begin before a time, in their turn between the points. */
+static bool aggregate_figures(struct reader *r, instant before)
+{
+    while (!r->failed && r->next_figure < r->figures->len) {
+        const struct history_figures *f = &g_array_index(r->figures, struct history_figures, r->next_figure);
+        if (f->start > before) {
+            break;
+        }
+        r->next_figure++;
+        r->found = true;
+        r->failed = !temporal_aggregate_add_figures(r->aggregate, f, r->e);
+    }
+    return !r->failed;
+}
+
 static bool aggregate_point(void *user, const struct history_point *p)
 {
     struct reader *r = user;
+    if (!aggregate_figures(r, p->at)) {
+        return false;
+    }
     if (temporal_is_deletion(p) || !temporal_has_property(r->set->q->property, &r->series->series, p)) {
         return true;
     }
@@ -303,14 +323,46 @@ static bool is_relationship(const struct history_series *h)
     return strcmp(h->type, "Relationship") == 0 || strcmp(h->type, "ListRelationship") == 0;
 }
 
+static bool keep_figures(void *user, const struct history_figures *f)
+{
+    g_array_append_vals(user, f, 1);
+    return true;
+}
+
+/* What is left of older points counts when the series itself is of the time asked for. */
+static bool read_figures(struct reader *r, struct error *e)
+{
+    const struct temporal_query *q = r->set->q;
+    const struct history_series *h = &r->series->series;
+    return !temporal_has_property(q->property, h, &(struct history_point){.is_number = true}) ||
+           store_history_figures(q->store, r->entity->id, h->attribute, h->dataset, q->from, q->to,
+                                 keep_figures, r->figures, e);
+}
+
+static bool aggregate_points(struct reader *r, struct error *e)
+{
+    g_autoptr(GArray) figures = g_array_new(FALSE, FALSE, sizeof(struct history_figures));
+    r->figures = figures;
+    return read_figures(r, e) && each_point(r, false, aggregate_point, e) &&
+           aggregate_figures(r, INSTANT_MAX);
+}
+
+static bool notice_series(struct reader *r, bool aggregated, struct error *e)
+{
+    g_autoptr(GArray) figures = g_array_new(FALSE, FALSE, sizeof(struct history_figures));
+    r->figures = figures;
+    bool ok = each_point(r, false, notice_point, e) && (!aggregated || r->found || read_figures(r, e));
+    r->found |= figures->len > 0;
+    return ok;
+}
+
 static bool read_aggregates(struct reader *r, struct error *e)
 {
     const struct temporal_query *q = r->set->q;
     struct error unknown = {0};
     r->aggregate = temporal_aggregate_new(r->entity->arena, &q->periods, q->methods,
                                           is_relationship(&r->series->series));
-    bool ok = read_statistics(r, &unknown) ||
-              (unknown.code == ERROR_NONE && each_point(r, false, aggregate_point, e) && !r->failed);
+    bool ok = read_statistics(r, &unknown) || (unknown.code == ERROR_NONE && aggregate_points(r, e));
     if (unknown.code != ERROR_NONE) {
         *e = unknown;
     }
@@ -328,9 +380,10 @@ static bool read_series(struct temporal_set *s, struct temporal_entity *t, bool 
 {
     for (int i = 0; i < t->count && (keep || !*found); i++) {
         struct reader r = {.set = s, .entity = t, .series = &t->series[i], .e = e};
-        bool ok = !keep                                 ? each_point(&r, false, notice_point, e)
-                  : s->q->format == TEMPORAL_AGGREGATED ? read_aggregates(&r, e)
-                                                        : read_points(&r, e);
+        bool aggregated = s->q->format == TEMPORAL_AGGREGATED;
+        bool ok = !keep        ? notice_series(&r, aggregated, e)
+                  : aggregated ? read_aggregates(&r, e)
+                               : read_points(&r, e);
         if (!ok) {
             return false;
         }

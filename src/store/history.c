@@ -8,6 +8,7 @@
  * point in one place at least, and points of equal time fall together. */
 #include "store/history.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -17,7 +18,8 @@ enum {
     FLUSH_SECONDS = 600,   /* age of the oldest open point that makes one due */
     SYNC_MS = 5000,        /* how long a reader waits for the thread to catch up */
     CACHE_KIB = 32768,
-    FIRST_ROUND_SECONDS = 60, /* after the start */
+    ROUND_SECONDS = 600,      /* from the beginning of a round of history_tend to that of the next */
+    FIRST_ROUND_SECONDS = 60, /* after the start, at the latest */
 };
 
 static const char *const schema[] = {
@@ -244,7 +246,9 @@ static bool open_to_write(struct history *h, struct error *e)
     }
     h->next_sid = read_number(h->db, "SELECT next_sid FROM cursor");
     h->seen = h->stored = h->cursor = (uint64_t)read_number(h->db, "SELECT seq FROM cursor");
-    h->next_round = g_get_monotonic_time() + FIRST_ROUND_SECONDS * G_USEC_PER_SEC;
+    const char *seconds = g_getenv("ZHONGSHU_HISTORY_ROUND"); /* test aid */
+    h->round_seconds = seconds != NULL ? MAX(atoi(seconds), 1) : ROUND_SECONDS;
+    h->next_round = g_get_monotonic_time() + MIN(h->round_seconds, FIRST_ROUND_SECONDS) * G_USEC_PER_SEC;
     h->thread = g_thread_new("history", follow, h);
     return true;
 }

@@ -140,7 +140,7 @@ struct history {
     gint64 oldest_open;   /* monotonic time of the first point in open; 0 = none */
     int64_t next_sid;
     char *tended; /* the last id of the round that goes on; NULL = none goes on */
-    gint64 next_round, last_step;
+    gint64 round_seconds, next_round, last_step;
     GByteArray *scratch;
     sqlite3_stmt *row_get, *row_put, *row_drop, *chunk_list, *chunk_get, *chunk_put, *chunk_drop, *chunk_next,
         *cursor_put;

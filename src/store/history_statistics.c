@@ -6,12 +6,16 @@
 
 #include "store/history.h"
 
+/* The text that stands for "here it was deleted", which is no value (5.5.4). */
+#define DELETION "\"urn:ngsi-ld:null\""
+
 void statistics_add(struct history_statistics *s, const struct point *p)
 {
-    s->count++;
     if (p->text != NULL) {
+        s->count += strcmp(p->text, DELETION) != 0;
         return;
     }
+    s->count++;
     double v = p->number;
     if (s->numbers++ == 0) {
         s->first = s->last = s->min = s->max = v;
@@ -242,5 +246,47 @@ bool store_history_statistics(struct store *s, const char *entity, const char *a
     }
     reader_give(r);
     g_clear_pointer(&near.points, g_array_unref);
+    return ok;
+}
+
+/* ---- figures one by one ---- */
+
+struct listing {
+    GArray *figures; /* of struct history_figures */
+    int level;
+};
+
+static void list_period(void *user, const struct period *p)
+{
+    struct listing *l = user;
+    struct history_figures f = {p->start, period_end(l->level, p->start), p->s};
+    g_array_append_val(l->figures, f);
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const struct history_figures *x = a, *y = b;
+    return (x->start > y->start) - (x->start < y->start);
+}
+
+bool store_history_figures(struct store *s, const char *entity, const char *attribute, const char *dataset,
+                           instant from, instant to,
+                           bool (*each)(void *user, const struct history_figures *f), void *user,
+                           struct error *e)
+{
+    struct near near = {0};
+    struct reader *r = reader_take(s->history, e);
+    bool ok = r != NULL && near_read(&near, r, entity, attribute, dataset != NULL ? dataset : "", 0, 0, e);
+    g_autoptr(GArray) figures = g_array_new(FALSE, FALSE, sizeof(struct history_figures));
+    for (int level = FIGURES_HOUR; ok && near.rolled && level <= FIGURES_DAY; level++) {
+        struct listing l = {figures, level};
+        figures_each(r->db, near.sid, level, from, to, list_period, &l);
+    }
+    reader_give(r);
+    g_clear_pointer(&near.points, g_array_unref);
+    g_array_sort(figures, by_start);
+    for (guint i = 0; i < figures->len && each(user, &g_array_index(figures, struct history_figures, i));
+         i++) {
+    }
     return ok;
 }

@@ -8,13 +8,12 @@
 #include "store/history.h"
 
 enum {
-    ROWS = 64,           /* in one step */
-    ROUND_SECONDS = 600, /* from the beginning of a round to that of the next */
-    STEP_MS = 500,       /* between two steps while the log keeps the thread busy */
-    JOIN_FROM = 1024,    /* points: shorter chunks are left to chunks_tidy */
-    HARD_FROM = 4096,    /* points: from here packing hard is worth the time */
-    VACUUM_PAGES = 500,  /* given back in one step */
-    FREE_SHARE = 20,     /* space is given back when more than one page in so many is free */
+    ROWS = 64,          /* in one step */
+    STEP_MS = 500,      /* between two steps while the log keeps the thread busy */
+    JOIN_FROM = 1024,   /* points: shorter chunks are left to chunks_tidy */
+    HARD_FROM = 4096,   /* points: from here packing hard is worth the time */
+    VACUUM_PAGES = 500, /* given back in one step */
+    FREE_SHARE = 20,    /* space is given back when more than one page in so many is free */
 };
 
 /* ---- one series ---- */
@@ -156,7 +155,7 @@ static bool is_due(struct history *h, bool idle)
         h->tended = g_strdup("");
         h->untended = false;
         h->compacting = h->compact_wanted;
-        h->next_round = now + ROUND_SECONDS * G_USEC_PER_SEC;
+        h->next_round = now + h->round_seconds * G_USEC_PER_SEC;
     }
     return h->tended != NULL && (idle || now >= h->last_step + STEP_MS * 1000);
 }
@@ -167,8 +166,9 @@ bool history_tend(struct history *h, bool idle, bool *more, struct error *e)
     if (!is_due(h, idle) || h->frozen != NULL) {
         return true;
     }
-    if (h->ahead >
-        h->cursor) { /* what is on disk must not be ahead of the cursor when points become figures */
+    /* What is on disk must not be ahead of the cursor when points become figures. */
+    bool first = h->compacting && *h->tended == '\0' && h->seen != h->cursor;
+    if (first || h->ahead > h->cursor) {
         return history_flush(h, e);
     }
     g_autoptr(GArray) rows = next_rows(h);

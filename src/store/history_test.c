@@ -587,8 +587,10 @@ static void files_of_the_first_version_open(struct fixture *f, gconstpointer unu
 static void a_damaged_chunk_loses_only_itself(struct fixture *f, gconstpointer unused)
 {
     record_many(f->store, 0, 3000, 1);
+    g_assert_cmpint(count_points(f->store, 0, 100000, false, 100000), ==, 3000); /* all is taken in */
     reopen(f);
     record_many(f->store, 4000, 7000, 1);
+    g_assert_cmpint(count_points(f->store, 0, 100000, false, 100000), ==, 6000);
     reopen(f);
     g_assert_cmpint(count_points(f->store, 0, 100000, false, 100000), ==, 6000);
     store_close(f->store);

@@ -367,7 +367,8 @@ struct history_iterator *store_history_iterate(struct store *s, const char *enti
 bool history_iterator_next(struct history_iterator *i, struct history_point *p, struct error *e);
 void history_iterator_free(struct history_iterator *i); /* NULL is fine */
 
-/* What the points of a window come to. All but count is about the points that are numbers. */
+/* What the points of a window come to, those that stand for a deletion left out. All but count is about the
+ * points that are numbers. */
 struct history_statistics {
     int64_t count, numbers;
     double sum, sumsq, min, max; /* min and max are 0 when numbers is 0 */
@@ -395,6 +396,17 @@ struct history_policy {
 void store_history_policies(struct store *s, const struct history_policy *policies, int count);
 /* Applies the policies, merges and packs all that can be, gives free space back, and waits for it. */
 bool store_history_compact(struct store *s, struct error *e);
+
+/* What is left of points that are not kept any more: the figures of an hour or a day. */
+struct history_figures {
+    instant start, end;
+    struct history_statistics s;
+};
+/* Calls each for the figures with from <= start < to, ascending, until it returns false. */
+bool store_history_figures(struct store *s, const char *entity, const char *attribute, const char *dataset,
+                           instant from, instant to,
+                           bool (*each)(void *user, const struct history_figures *f), void *user,
+                           struct error *e);
 
 /* A correction. First the points with from <= at < to go (none when from >= to; INT64_MIN and INT64_MAX mean
  * the whole series), then instance, when there is one, stands as the point of its observedAt or, without one,
