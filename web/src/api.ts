@@ -2,7 +2,7 @@
 // Calls to the server: one place that knows headers, errors and addresses.
 import { language } from './preferences';
 import type {
-  Alarm, Attachment, CaseDetail, Category, CaseItem, Entity, Import, Input, Model, Packs, Page, Proof, Rejection, Role, Rule, User,
+  Alarm, Attachment, CaseDetail, Category, CaseItem, Entity, Import, Input, Model, Packs, Page, Proof, Rejection, Role, Rule, Subscription, User, Delivery, Why,
 } from './types';
 import type { Workflow } from './workflows';
 
@@ -148,6 +148,16 @@ export const imports = {
 export const rejections = {
   path: '/api/v1/rejections',
   list: (query: Query, signal?: AbortSignal) => get<Page<Rejection>>('/api/v1/rejections', query, signal),
+};
+
+const subscriptionPath = (id: string) => `/ngsi-ld/v1/subscriptions/${part(id)}`;
+export const subscriptions = {
+  path: '/api/v1/subscriptions',
+  list: (query: Query, signal?: AbortSignal) => get<Page<Subscription>>('/api/v1/subscriptions', query, signal),
+  definition: (id: string) => get<Record<string, unknown>>(subscriptionPath(id)),
+  activate: (id: string, isActive: boolean) => send<void>('PATCH', subscriptionPath(id), { isActive }),
+  deliveries: (id: string) => get<Page<Delivery> & { since: string }>(`/api/v1/subscriptions/${part(id)}/deliveries`),
+  why: (id: string, entity: string, seq: string) => get<Why>(`/api/v1/subscriptions/${part(id)}/why`, { entity, seq }),
 };
 
 export const packs = {

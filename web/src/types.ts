@@ -251,6 +251,57 @@ export interface Rejection {
   partial?: boolean;
 }
 
+export type SubscriptionState = 'active' | 'delivering' | 'failing' | 'parked' | 'paused' | 'expired';
+export const subscriptionStates: SubscriptionState[] = ['active', 'delivering', 'failing', 'parked', 'paused', 'expired'];
+
+export interface Subscription {
+  id: string;
+  name: string;
+  state: SubscriptionState;
+  reason: string | null;
+  attempts: number;
+  endpoint: string;
+  types: string[];
+  watchedAttributes: string[];
+  q: string | null;
+  sent: number;
+  failed: number;
+  behind: number;
+  lostTo: number | null;
+  lastNotification: string | null;
+  lastSuccess: string | null;
+  lastFailure: string | null;
+  nextAttempt: string | null;
+  createdAt: string | null;
+  expiresAt: string | null;
+}
+
+export interface Delivery {
+  at: string;
+  outcome: 'ok' | 'failed' | 'lost';
+  from?: number;
+  to?: number;
+  count?: number;
+  entities?: string[];
+  durationMs?: number;
+  status?: number;
+  reason?: string;
+}
+
+export interface Why {
+  seq: number;
+  op: 'create' | 'update' | 'delete';
+  at: string;
+  changed: string[];
+  verdict: string;
+  text: string;
+  note?: string;
+  failureReason?: string;
+  due?: string;
+  delivery?: Delivery;
+  conditions: { name: string; holds: boolean; text: string; seen?: unknown; expected?: unknown }[];
+}
+
 export interface Input {
   name: string;
   pack?: string;

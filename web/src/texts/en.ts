@@ -9,7 +9,7 @@ const en: typeof zh = {
   syntheticLong: 'All devices and readings are synthetic demo data, not measurements',
   nav: {
     label: 'Main', situation: 'Situation', alarms: 'Alarms', cases: 'Cases', devices: 'Devices', rules: 'Rules', imports: 'Import',
-    rejections: 'Rejected', packs: 'Packs', users: 'Accounts', more: 'More', skip: 'Skip to content',
+    rejections: 'Rejected', subscriptions: 'Subscriptions', packs: 'Packs', users: 'Accounts', more: 'More', skip: 'Skip to content',
   },
   live: { live: 'Live', connecting: 'Connecting', broken: 'Disconnected, reconnecting', off: 'Not connected' },
   user: { signOut: 'Sign out', theme: 'Switch to {next} theme', dark: 'dark', light: 'light', language: '切换为中文', menu: 'Account' },
@@ -75,6 +75,17 @@ const en: typeof zh = {
     showRejected: 'Show rejected rows', line: 'Line', reason: 'Reason', row: 'Content', rejectedOf: 'Rejected rows', began: 'Began', fileName: 'File', inputHint: 'Name of the input, such as prsa',
   },
   rejections: { title: 'Rejected', lead: 'Messages that could not be taken in, and why.', empty: 'No message was rejected', emptyWhat: 'Every message received was taken in.', input: 'Input', topic: 'Topic', payload: 'Content', reason: 'Reason', partial: 'the rest was taken in' },
+  subscriptions: {
+    title: 'Subscriptions', lead: 'Who is told of changes, and whether it arrives.', empty: 'No subscription matches', emptyWhat: 'Those made through the NGSI-LD interface appear here.', searchHint: 'Name, id, endpoint, type',
+    name: 'Name', endpoint: 'Endpoint', watches: 'Watches', sent: 'Sent', failed: 'Failed', behind: 'Waiting', last: 'Last notified', anyType: 'any entity', stream: 'live stream (SSE)',
+    states: { active: 'Active', delivering: 'Delivering', failing: 'Failing', parked: 'Parked', paused: 'Paused', expired: 'Expired' },
+    pause: 'Pause', resume: 'Resume', pausing: 'Pause a subscription', pauseWhat: 'Changes that come meanwhile are not notified, not even afterwards. Pause “{name}”?', paused: '“{name}” is paused', resumed: '“{name}” goes on',
+    parkedWhat: 'Parked after {n} failures in a row. When resumed it goes on where it stopped.', failingWhat: 'Failed {n} times in a row; it is tried again by itself.', lostWhat: 'The log was pruned up to change {n}: what had not been sent before is lost.', next: 'Next attempt',
+    identifier: 'Id', query: 'Condition q', watched: 'Watched attributes', types: 'Types', created: 'Made', expires: 'Expires', lastSuccess: 'Last success', lastFailure: 'Last failure', definition: 'Whole definition', facts: 'At a glance', gone: 'There is no such subscription', none: 'none',
+    deliveries: 'Last deliveries', deliveriesSince: 'Since the start at {at}; the last 20 are kept', noDeliveries: 'Nothing was delivered since the start', noDeliveriesWhat: 'Deliveries appear here when an entity changes.', outcome: 'Outcome', outcomes: { ok: 'Taken', failed: 'Failed', lost: 'Lost' }, entities: 'Entities', changes: 'Changes', duration: 'Took', more: '{n} in all',
+    why: 'Why was (not) this sent?', whyLead: 'Name an entity to see, condition by condition, why its last change (or the change with a number) was notified or not.', entity: 'Id of the entity', seq: 'Number of the change', seqHint: 'empty: the last one', ask: 'Look', asking: 'Looking…', change: 'Change {seq}', ops: { create: 'created', update: 'updated', delete: 'deleted' }, changed: 'Changed attributes', nothingChanged: 'no attribute changed', seen: 'Was', expected: 'Asked for', ask_this: 'Why?',
+    conditions: { entities: 'Entities', notificationTrigger: 'Trigger', watchedAttributes: 'Watched attributes', q: 'Condition q', scopeQ: 'Scope (scopeQ)', geoQ: 'Place (geoQ)' },
+  },
   packs: {
     title: 'Packs', reload: 'Reload', reloading: 'Reloading…', reloaded: 'Reloaded', mistakes: 'Mistakes', types: 'Types', rulesCount: 'Rules', empty: 'No packs',
     emptyWhat: 'Name the folder of packs with --packs at the start.', refused: 'Not loaded; the old definitions stay in force', needs: 'Needs',

@@ -7,7 +7,7 @@ const zh = {
   syntheticLong: '所有设备与读数均为合成的演示数据，不是实测',
   nav: {
     label: '主导航', situation: '态势', alarms: '告警', cases: '案件', devices: '设备', rules: '规则', imports: '导入',
-    rejections: '拒收', packs: '应用包', users: '账号', more: '更多', skip: '跳到正文',
+    rejections: '拒收', subscriptions: '订阅', packs: '应用包', users: '账号', more: '更多', skip: '跳到正文',
   },
   live: { live: '实时', connecting: '正在连接', broken: '连接中断，正在重连', off: '未连接' },
   user: { signOut: '退出登录', theme: '切换为{next}主题', dark: '深色', light: '浅色', language: 'Switch to English', menu: '账号菜单' },
@@ -73,6 +73,17 @@ const zh = {
     showRejected: '查看拒收的行', line: '行号', reason: '原因', row: '内容', rejectedOf: '拒收的行', began: '开始时间', fileName: '文件', inputHint: '输入的名称，如 prsa',
   },
   rejections: { title: '拒收', lead: '无法写入的消息，及其原因。', empty: '没有被拒收的消息', emptyWhat: '收到的每一条消息都已写入。', input: '输入', topic: '主题', payload: '内容', reason: '原因', partial: '其余已写入' },
+  subscriptions: {
+    title: '订阅', lead: '谁在接收变更通知，以及送达情况。', empty: '没有符合条件的订阅', emptyWhat: '通过 NGSI-LD 接口创建订阅后会出现在这里。', searchHint: '名称、标识、端点、类型',
+    name: '名称', endpoint: '端点', watches: '关注', sent: '已发送', failed: '失败', behind: '积压', last: '最近通知', anyType: '任意实体', stream: '实时流（SSE）',
+    states: { active: '正常', delivering: '发送中', failing: '失败重试', parked: '已搁置', paused: '已暂停', expired: '已过期' },
+    pause: '暂停', resume: '恢复', pausing: '暂停订阅', pauseWhat: '暂停期间的变更不会通知，恢复后也不补发。确定暂停“{name}”？', paused: '已暂停“{name}”', resumed: '已恢复“{name}”',
+    parkedWhat: '连续 {n} 次失败后已搁置。恢复后从中断处继续发送。', failingWhat: '已连续失败 {n} 次，将自动重试。', lostWhat: '日志已清理至第 {n} 号变更，其前未发送的通知已丢失。', next: '下次尝试',
+    identifier: '标识', query: '条件 q', watched: '关注属性', types: '实体类型', created: '创建', expires: '过期', lastSuccess: '最近成功', lastFailure: '最近失败', definition: '完整定义', facts: '概况', gone: '订阅不存在或已删除', none: '无',
+    deliveries: '最近投递', deliveriesSince: '自 {at} 启动以来，最多保留 20 次', noDeliveries: '启动以来还没有投递', noDeliveriesWhat: '相关实体变更后会出现在这里。', outcome: '结果', outcomes: { ok: '成功', failed: '失败', lost: '已丢失' }, entities: '实体', changes: '变更序号', duration: '耗时', more: '等 {n} 个',
+    why: '为什么（没有）通知？', whyLead: '输入实体标识，逐项查看最近一次（或指定序号的）变更为何通知或未通知。', entity: '实体标识', seq: '变更序号', seqHint: '留空为最近一次', ask: '查看', asking: '正在查看…', change: '第 {seq} 号变更', ops: { create: '创建', update: '更新', delete: '删除' }, changed: '变更的属性', nothingChanged: '无属性变更', seen: '实际', expected: '要求', ask_this: '为什么？',
+    conditions: { entities: '实体范围', notificationTrigger: '触发方式', watchedAttributes: '关注属性', q: '条件 q', scopeQ: '区域 scopeQ', geoQ: '位置 geoQ' },
+  },
   packs: {
     title: '应用包', reload: '重新加载', reloading: '正在加载…', reloaded: '已重新加载', mistakes: '错误', types: '类型', rulesCount: '规则', empty: '没有应用包',
     emptyWhat: '启动时用 --packs 指定应用包目录。', refused: '未能加载，旧的定义仍在使用', needs: '依赖',
