@@ -11,10 +11,10 @@ enum { MAX_CHAIN = 16 }; /* terms defined by terms defined by … */
 
 struct ld_context {
     gatomicrefcount references;
-    struct arena *arena; /* of the strings */
-    GHashTable *iri_of;  /* term to IRI */
-    GHashTable *term_of; /* IRI to the first term that has it */
-    GPtrArray *prefixes; /* terms whose IRI ends as a prefix does */
+    struct arena *arena;  /* of the strings */
+    GHashTable *iri_of;   /* term to IRI */
+    GHashTable *term_of;  /* IRI to the first term that has it */
+    GHashTable *prefixes; /* terms whose IRI ends as a prefix does */
 };
 
 struct ld_context *ld_context_ref(struct ld_context *c)
@@ -32,7 +32,7 @@ void ld_context_unref(struct ld_context *c)
     }
     g_hash_table_unref(c->iri_of);
     g_hash_table_unref(c->term_of);
-    g_ptr_array_unref(c->prefixes);
+    g_hash_table_unref(c->prefixes);
     arena_free(c->arena);
     g_free(c);
 }
@@ -44,7 +44,7 @@ static struct ld_context *context_new(void)
     c->arena = arena_new();
     c->iri_of = g_hash_table_new(g_str_hash, g_str_equal);
     c->term_of = g_hash_table_new(g_str_hash, g_str_equal);
-    c->prefixes = g_ptr_array_new();
+    c->prefixes = g_hash_table_new(g_str_hash, g_str_equal);
     return c;
 }
 
@@ -198,8 +198,10 @@ static const char *compact_prefix(const struct ld_context *c, struct arena *a, c
 {
     const char *best = NULL;
     size_t best_length = 0;
-    for (guint i = 0; i < c->prefixes->len; i++) {
-        const char *term = c->prefixes->pdata[i];
+    GHashTableIter i;
+    gpointer term;
+    g_hash_table_iter_init(&i, c->prefixes);
+    while (g_hash_table_iter_next(&i, &term, NULL)) {
         const char *base = g_hash_table_lookup(c->iri_of, term);
         size_t length = strlen(base);
         if (length > best_length && g_str_has_prefix(iri, base) && iri[length] != '\0') {
@@ -235,8 +237,23 @@ struct reading {
     struct error *e;
 };
 
+/* A later definition takes the term away from what it meant before. */
+static void forget(struct ld_context *c, const char *term)
+{
+    const char *iri = g_hash_table_lookup(c->iri_of, term);
+    if (iri == NULL) {
+        return;
+    }
+    if (g_strcmp0(g_hash_table_lookup(c->term_of, iri), term) == 0) {
+        g_hash_table_remove(c->term_of, iri);
+    }
+    g_hash_table_remove(c->prefixes, term);
+    g_hash_table_remove(c->iri_of, term);
+}
+
 static bool define(struct ld_context *c, const char *term, const char *iri)
 {
+    forget(c, term);
     term = arena_strdup(c->arena, term);
     iri = arena_strdup(c->arena, iri);
     g_hash_table_insert(c->iri_of, (gpointer)term, (gpointer)iri);
@@ -244,7 +261,7 @@ static bool define(struct ld_context *c, const char *term, const char *iri)
         g_hash_table_insert(c->term_of, (gpointer)iri, (gpointer)term);
     }
     if (strchr("/#:?[]@", iri[strlen(iri) - 1]) != NULL && strchr(term, ':') == NULL) {
-        g_ptr_array_add(c->prefixes, (gpointer)term);
+        g_hash_table_add(c->prefixes, (gpointer)term);
     }
     return true;
 }
@@ -347,6 +364,9 @@ static bool read_term(struct reading *r, const struct json *d)
     bool none;
     if (!definition_text(r, d, &text, &none)) {
         return false;
+    }
+    if (none) {
+        forget(r->context, d->key);
     }
     if (none || ld_core_iri(d->key) != NULL) { /* the core's terms are protected */
         return true;

@@ -76,6 +76,21 @@ static void test_there_and_back(void)
     g_assert_cmpstr(ld_compact(c, a, "pm25"), ==, "https://uri.etsi.org/ngsi-ld/default-context/pm25");
 }
 
+static void test_later_definitions_win(void)
+{
+    arena_auto a = arena_new();
+    ld_context_auto c = context(
+        "[{\"v\": \"https://e.org/old\", \"gone\": \"https://e.org/gone\", \"p\": \"https://p.org/\"},"
+        " {\"v\": \"https://e.org/new\", \"gone\": null, \"p\": \"https://q.org/\"}]");
+    g_assert_cmpstr(ld_expand(c, a, "v"), ==, "https://e.org/new");
+    g_assert_cmpstr(ld_compact(c, a, "https://e.org/new"), ==, "v");
+    g_assert_cmpstr(ld_compact(c, a, "https://e.org/old"), ==, "https://e.org/old");
+    g_assert_cmpstr(ld_expand(c, a, "gone"), ==, "gone");
+    g_assert_cmpstr(ld_compact(c, a, "https://e.org/gone"), ==, "https://e.org/gone");
+    g_assert_cmpstr(ld_compact(c, a, "https://p.org/x"), ==, "https://p.org/x");
+    g_assert_cmpstr(ld_compact(c, a, "https://q.org/x"), ==, "p:x");
+}
+
 static void test_nothing_but_core(void)
 {
     g_assert_null(context("\"https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.8.jsonld\""));
@@ -136,6 +151,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/ld_context/core-only", test_core_only);
     g_test_add_func("/ld_context/there-and-back", test_there_and_back);
+    g_test_add_func("/ld_context/later-definitions-win", test_later_definitions_win);
     g_test_add_func("/ld_context/nothing-but-core", test_nothing_but_core);
     g_test_add_func("/ld_context/refused", test_refused);
     g_test_add_func("/ld_context/names", test_names);
