@@ -668,6 +668,31 @@ static const char *expand_name(void *user, struct arena *a, const char *name)
     return ld_expand(user, a, name);
 }
 
+/* The parameters observedAt and lang of a merge (6.5.3.4). */
+static bool read_common(struct write_call *w, struct call *c, struct error *e)
+{
+    enum { MAX_TAG = 35 };
+    const char *observed = request_query(c->request, "observedAt");
+    const char *lang = request_query(c->request, "lang");
+    char text[INSTANT_TEXT];
+    instant at;
+    if (observed != NULL && !instant_parse(observed, strlen(observed), NULL, &at)) {
+        return error_set(e, ERROR_BAD_REQUEST_DATA,
+                         "observedAt must be a time with a zone such as 2026-03-01T08:30:00Z",
+                         "observedAt 必须是带时区的时间，如 2026-03-01T08:30:00Z");
+    }
+    size_t n = lang != NULL ? strlen(lang) : 1;
+    if (n == 0 || n > MAX_TAG ||
+        (lang != NULL &&
+         strspn(lang, "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != n)) {
+        return error_set(e, ERROR_BAD_REQUEST_DATA, "lang must be one language tag such as zh or en-GB",
+                         "lang 必须是一个语言标签，如 zh、en-GB");
+    }
+    w->how.observed = observed != NULL ? arena_strdup(c->arena, instant_format(at, text)) : NULL;
+    w->how.lang = lang;
+    return true;
+}
+
 bool write_call_init(struct write_call *w, struct call *c, enum context_mode mode, int flags, struct error *e)
 {
     const char *type = request_query(c->request, "type");
@@ -679,6 +704,9 @@ bool write_call_init(struct write_call *w, struct call *c, enum context_mode mod
     w->chinese = c->chinese;
     w->how = (struct write){.mode = mode, .flags = flags, .by = call_user(c)};
     w->reply = reply_no_content;
+    if (mode == CONTEXT_MERGE && !read_common(w, c, e)) {
+        return false;
+    }
     if (type != NULL) {
         w->type = type_query_compile(type, &names, e);
         w->how.type = w->type;

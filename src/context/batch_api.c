@@ -164,6 +164,12 @@ static struct batch *batch_new(struct call *c, enum context_mode mode, int flags
                   "正文必须是非空数组");
         return NULL;
     }
+    for (const struct json *item = body->first; item != NULL; item = item->next) {
+        if (item->type == JSON_NULL) {
+            error_set(e, ERROR_BAD_REQUEST_DATA, "The array must not hold null", "数组中不能有 null");
+            return NULL;
+        }
+    }
     if (body->length > LIMIT_BATCH) {
         error_set(e, ERROR_TOO_LARGE, "At most %d entities in one request; split the batch",
                   "一次请求最多 %d 个实体，请分批发送", LIMIT_BATCH);
@@ -225,8 +231,9 @@ static bool batch_create(struct call *c, struct error *e)
 static bool batch_upsert(struct call *c, struct error *e)
 {
     bool update = (c->options & CALL_UPDATE) != 0;
-    return write_entities(c, OP_UPSERT_BATCH, update ? CONTEXT_UPDATE : CONTEXT_REPLACE, 0, INGEST_TYPE, true,
-                          e);
+    return update ? write_entities(c, OP_UPSERT_BATCH, CONTEXT_UPDATE, WRITE_KEEP_NO_SCOPE,
+                                   INGEST_TYPE | INGEST_NULLS, true, e)
+                  : write_entities(c, OP_UPSERT_BATCH, CONTEXT_REPLACE, 0, INGEST_TYPE, true, e);
 }
 
 static bool batch_update(struct call *c, struct error *e)

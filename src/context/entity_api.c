@@ -212,13 +212,27 @@ static bool apply_delete_attribute(struct write_call *w, struct txn *t, struct e
 }
 
 /* DELETE …/attrs/scope: the scope goes, as an attribute would (5.6.5). */
+static bool apply_delete_scope(struct write_call *w, struct txn *t, struct error *e)
+{
+    const struct json *entity = context_get_txn(t, w->arena, json_get_string(w->fragment, "id"));
+    if (entity != NULL && json_get(entity, "scope") == NULL) {
+        return error_set(e, ERROR_NOT_FOUND, "The entity has no scope", "该实体没有 scope");
+    }
+    return apply_write(w, t, e);
+}
+
 static bool delete_scope(struct call *c, const char *id, struct error *e)
 {
     struct json *fragment = json_object(c->arena);
     json_add(fragment, "id", json_string(c->arena, id));
     json_add(fragment, "scope", json_array(c->arena));
-    return submit_fragment(c, OP_DELETE_ATTRS, NULL, fragment, CONTEXT_UPDATE, CONTEXT_MUST_EXIST,
-                           reply_no_content, e);
+    struct write_call *w = write_call_new(c, CONTEXT_UPDATE, CONTEXT_MUST_EXIST | CONTEXT_LASTING, e);
+    if (w == NULL) {
+        return false;
+    }
+    w->fragment = fragment;
+    w->apply = apply_delete_scope;
+    return submit(c, w, OP_DELETE_ATTRS, e);
 }
 
 static bool delete_attribute(struct call *c, struct error *e)
@@ -372,7 +386,9 @@ static const char *const write_parameters[] = {"type", "local", "options", "form
 
 void serve_merge_entity(struct request *r)
 {
-    static const struct operation o = {merge_entity, write_parameters, merge_options, false};
+    static const char *const parameters[] = {"type",       "local", "options", "format",
+                                             "observedAt", "lang",  NULL};
+    static const struct operation o = {merge_entity, parameters, merge_options, false};
     call_serve(r, &o);
 }
 

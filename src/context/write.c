@@ -49,7 +49,7 @@ static void apply_types(struct writing *w, const struct json *given)
 static void apply_scope(struct writing *w, const struct json *given)
 {
     const struct json *old = json_getn(w->next, "scope", 5);
-    if (old == NULL && (w->how->flags & WRITE_KEEP_NO_SCOPE) != 0) {
+    if (old == NULL && w->entry->entity != NULL && (w->how->flags & WRITE_KEEP_NO_SCOPE) != 0) {
         return;
     }
     struct json *scopes = w->how->mode == CONTEXT_APPEND ? united(w, old, given) : json_copy(w->arena, given);

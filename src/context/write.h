@@ -18,6 +18,9 @@ struct write {
     int flags;
     const char *by;
     const struct type_query *type; /* the entity must match, else ERROR_NOT_FOUND; NULL = any */
+    /* With CONTEXT_MERGE (5.6.17), NULL = not given: the time of values that have one and are given without,
+     * as stored text; the language of texts given for a LanguageProperty. */
+    const char *observed, *lang;
 };
 struct write_result {
     uint64_t seq; /* of the last record; 0 when nothing changed */

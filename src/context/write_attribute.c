@@ -123,10 +123,40 @@ static int find_instance(const struct instances *all, const char *dataset)
     return -1;
 }
 
+/* A text, or list of texts, without a type that is given for a LanguageProperty is its text in the common
+ * language.
+ */
+static const struct json *in_language(struct writing *w, const struct json *old, const struct json *given)
+{
+    const struct json *value = instance_value(given);
+    bool text =
+        json_is(value, JSON_STRING) || (json_is(value, JSON_ARRAY) && json_is(value->first, JSON_STRING));
+    if (w->how->lang == NULL || old == NULL || instance_kind(old) != KIND_LANGUAGE || !text ||
+        json_getn(given, "type", 4) != NULL) {
+        return given;
+    }
+    struct json *out = json_object(w->arena);
+    json_add(out, "type", json_string(w->arena, kind_type(KIND_LANGUAGE)));
+    struct json *map = json_add(out, kind_member(KIND_LANGUAGE), json_object(w->arena));
+    json_add(map, w->how->lang, json_copy(w->arena, value));
+    return out;
+}
+
+static struct json *merged(struct writing *w, const struct json *old, const struct json *given)
+{
+    given = in_language(w, old, given);
+    struct json *made = instance_merge(w->arena, old, given, (w->how->flags & WRITE_PARTIAL) != 0, w->e);
+    if (made != NULL && w->how->observed != NULL && json_getn(old, "observedAt", 10) != NULL &&
+        json_getn(given, "observedAt", 10) == NULL) {
+        json_set(w->arena, made, "observedAt", json_string(w->arena, w->how->observed));
+    }
+    return made;
+}
+
 static struct json *make_instance(struct writing *w, const struct json *old, const struct json *given)
 {
     if (w->how->mode == CONTEXT_MERGE) {
-        return instance_merge(w->arena, old, given, (w->how->flags & WRITE_PARTIAL) != 0, w->e);
+        return merged(w, old, given);
     }
     bool lasting = (w->how->flags & CONTEXT_LASTING) != 0 && json_getn(given, "type", 4) != NULL;
     if (lasting && instance_value(given) != NULL) {
