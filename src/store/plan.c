@@ -22,6 +22,7 @@ enum {
 struct runner {
     struct store_option option;
     sqlite3_stmt *st;
+    bool own;     /* st is not one of the view's */
     GArray *eids; /* of int64_t */
 };
 
@@ -40,14 +41,6 @@ struct query_run {
 
 /* ---- statements made from fixed pieces; all values are bound ---- */
 
-static void clear_runner(struct runner *r)
-{
-    sqlite3_finalize(r->st);
-    if (r->eids != NULL) {
-        g_array_unref(r->eids);
-    }
-}
-
 static sqlite3_stmt *prepare(struct view *v, const char *text)
 {
     sqlite3_stmt *st = NULL;
@@ -55,6 +48,23 @@ static sqlite3_stmt *prepare(struct view *v, const char *text)
         g_error("cannot prepare \"%s\": %s", text, sqlite3_errmsg(v->db));
     }
     return st;
+}
+
+/* A prepared statement of the view, unless it is busy with an outer walk. */
+static sqlite3_stmt *take_statement(struct view *v, enum statement which, bool *own)
+{
+    *own = v->statements[which] != NULL && sqlite3_stmt_busy(v->statements[which]);
+    return *own ? prepare(v, statement_text(which)) : view_statement(v, which);
+}
+
+static void give_back(sqlite3_stmt *st, bool own)
+{
+    if (own) {
+        sqlite3_finalize(st);
+    } else {
+        sqlite3_reset(st);
+        sqlite3_clear_bindings(st);
+    }
 }
 
 #define BOX_CONDITION "x1 >= ? AND y1 >= ? AND x0 <= ? AND y0 <= ?"
@@ -152,6 +162,12 @@ static void bind_values(sqlite3_stmt *st, int *n, const struct store_values *val
 
 /* ---- runners ---- */
 
+static void clear_runner(struct runner *r)
+{
+    give_back(r->st, r->own);
+    g_array_unref(r->eids);
+}
+
 static struct runner *add_runner(struct query_run *run, enum store_path path, int value)
 {
     struct runner *r = &run->runners[run->runners_count++];
@@ -171,6 +187,7 @@ static void start_value_runner(struct query_run *run, int which)
     int n = 1;
     add_value_pieces(text, values, "");
     r->st = prepare(run->view, text->str);
+    r->own = true;
     bind_values(r->st, &n, values);
 }
 
@@ -183,13 +200,13 @@ static void start_runners(struct query_run *run)
     }
     if (q->scope != NULL) {
         struct runner *r = add_runner(run, STORE_BY_SCOPE, 0);
-        r->st = prepare(run->view, "SELECT eid FROM entity_scope WHERE " SCOPE_CONDITION);
+        r->st = take_statement(run->view, FIND_SCOPE, &r->own);
         bind_scope(run, r->st, &n);
     }
     if (q->box != NULL) {
         struct runner *r = add_runner(run, STORE_BY_BOX, 0);
         n = 1;
-        r->st = prepare(run->view, "SELECT eid FROM entity_box WHERE " BOX_CONDITION);
+        r->st = take_statement(run->view, FIND_BOX, &r->own);
         bind_box(r->st, &n, q->box);
     }
 }
@@ -410,8 +427,12 @@ static void bind_checks(struct query_run *run, sqlite3_stmt *st, const struct st
 }
 
 /* The statement that reads one entity by its number, if it fulfils the rest. */
-static sqlite3_stmt *prepare_fetch(struct query_run *run, const struct store_option *way)
+static sqlite3_stmt *prepare_fetch(struct query_run *run, const struct store_option *way, bool *own)
 {
+    if (run->q->loose && !run->ids_only) {
+        return take_statement(run->view, FETCH_ENTITY, own);
+    }
+    *own = true;
     g_autoptr(GString) text = g_string_new(run->ids_only ? "SELECT e.eid" : "SELECT e.eid, e.id, e.body");
     g_string_append(text, " FROM entity e WHERE e.eid = ?");
     if (!run->q->loose) {
@@ -434,12 +455,12 @@ static bool fetch(struct query_run *run, sqlite3_stmt *st, int64_t eid, struct e
 static bool fetch_all(struct query_run *run, const GArray *eids, const struct store_option *way,
                       struct error *e)
 {
-    sqlite3_stmt *st = prepare_fetch(run, way);
-    bool ok = true;
+    bool ok = true, own;
+    sqlite3_stmt *st = prepare_fetch(run, way, &own);
     for (guint i = 0; ok && !run->stopped && i < eids->len; i++) {
         ok = fetch(run, st, g_array_index(eids, int64_t, i), e);
     }
-    sqlite3_finalize(st);
+    give_back(st, own);
     return ok;
 }
 
@@ -473,23 +494,6 @@ static bool walk_is_enough(const struct store_query *q)
     return q->loose || (q->scope == NULL && q->box == NULL && q->values_count == 0);
 }
 
-/* A prepared statement of the view, unless it is busy with an outer walk. */
-static sqlite3_stmt *take_statement(struct view *v, enum statement which, bool *own)
-{
-    *own = v->statements[which] != NULL && sqlite3_stmt_busy(v->statements[which]);
-    return *own ? prepare(v, statement_text(which)) : view_statement(v, which);
-}
-
-static void give_back(sqlite3_stmt *st, bool own)
-{
-    if (own) {
-        sqlite3_finalize(st);
-    } else {
-        sqlite3_reset(st);
-        sqlite3_clear_bindings(st);
-    }
-}
-
 static sqlite3_stmt *start_walk(struct query_run *run, const char *type, bool rows, bool *own)
 {
     enum statement which =
@@ -511,13 +515,14 @@ static bool walk_one(struct query_run *run, const struct store_option *way, stru
     if (enough) {
         ok = walk_statement(run, st, e);
     } else {
-        sqlite3_stmt *row = prepare_fetch(run, way);
+        bool row_own;
+        sqlite3_stmt *row = prepare_fetch(run, way, &row_own);
         int code = SQLITE_DONE;
         while (ok && !run->stopped && (code = sqlite3_step(st)) == SQLITE_ROW) {
             ok = fetch(run, row, sqlite3_column_int64(st, 0), e);
         }
         ok = ok && (run->stopped || code == SQLITE_DONE || query_failed(run->view, code, e));
-        sqlite3_finalize(row);
+        give_back(row, row_own);
     }
     give_back(st, own);
     return ok;
@@ -564,9 +569,10 @@ static bool walk_several(struct query_run *run, const struct store_option *way, 
         sqlite3_bind_int64(cursors[i], 1, q->after);
         sqlite3_bind_text(cursors[i], 2, q->types[i], -1, SQLITE_STATIC);
     }
-    sqlite3_stmt *row = prepare_fetch(run, way);
+    bool own;
+    sqlite3_stmt *row = prepare_fetch(run, way, &own);
     bool ok = merge_types(run, cursors, row, e);
-    sqlite3_finalize(row);
+    give_back(row, own);
     for (int i = 0; i < q->types_count; i++) {
         sqlite3_finalize(cursors[i]);
     }

@@ -19,6 +19,9 @@ static const char *const sql[STATEMENTS] = {
     [BOX_CLEAR] = "DELETE FROM entity_box WHERE eid = ?1",
     [ENTITY_FIND] = "SELECT eid FROM entity WHERE id = ?1",
     [ENTITY_NEWEST] = "SELECT max(eid) FROM entity",
+    [FETCH_ENTITY] = "SELECT eid, id, body FROM entity WHERE eid = ?1",
+    [FIND_BOX] = "SELECT eid FROM entity_box WHERE x1 >= ?1 AND y1 >= ?2 AND x0 <= ?3 AND y0 <= ?4",
+    [FIND_SCOPE] = "SELECT eid FROM entity_scope WHERE scope = ?1 OR (scope > ?2 AND scope < ?3)",
     [WALK_ALL] = "SELECT eid, id, body FROM entity WHERE eid > ?1 ORDER BY eid",
     [WALK_ALL_IDS] = "SELECT eid FROM entity WHERE eid > ?1 ORDER BY eid",
     [WALK_TYPE] = "SELECT e.eid, e.id, e.body FROM entity_type t CROSS JOIN entity e ON e.eid = t.eid "
