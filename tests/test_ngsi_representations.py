@@ -177,7 +177,7 @@ def test_names_follow_the_context(hub):
     ("en", ["Daping", "Street"], "en"), ("zh", "大坪正街", "zh"), ("zh-CN", "大坪正街", "zh"), ("ZH", "大坪正街", "zh"),
     ("fr", "-", "@none"), ("fr,en;q=0.5", ["Daping", "Street"], "en"), ("en;q=0.8,zh;q=0.9", "大坪正街", "zh"),
     ("fr-CH,fr;q=0.9,en;q=0.8,*;q=0.5", ["Daping", "Street"], "en"), ("de;q=1.0, *;q=0.5", "大坪正街", "zh"), ("en; q=0.1, zh; q=0.2", "大坪正街", "zh"),
-    ("en;q=0,zh", "大坪正街", "zh"),
+    ("en;q=0,zh", "大坪正街", "zh"), ("en,zh", ["Daping", "Street"], "en"), ("zh,en", "大坪正街", "zh"),
 ])
 def test_a_language_turns_a_language_property_into_a_property(vehicle, lang, value, tag):
     expected = {"type": "Property", "value": value, "lang": tag}
