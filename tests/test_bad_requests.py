@@ -159,7 +159,8 @@ def test_bodies_that_are_too_large(target):
                                   b"/ngsi-ld/v1/entities?type=T&q=%f5"])
 def test_text_that_is_no_text(target, path):
     statuses, got = talk(target, get(path))
-    assert statuses == [400] and b"problem+json" in got
+    assert statuses == [400] and b'"detail":' in got
+    assert b"problem+json" in got or (path.startswith(b"/ngsi-ld") and b"Content-Type: application/json" in got)
 
 
 @pytest.mark.parametrize("header", [b"Accept: \xff\xfe", b"Accept-Language: \xff", b"Accept: " + b"a/b;q=9e999," * 500, b"Range: bytes=-99999999999999999999",
