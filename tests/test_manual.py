@@ -116,3 +116,9 @@ def test_the_commands_of_the_manual_work(page, make_hub, broker, tmp_path):
     (tmp_path / "packs").symlink_to(ROOT / "packs")
     hub = make_hub(packs=[ROOT / "packs"])
     run(page, tmp_path, hub, broker)
+
+
+def test_two_hubs_are_connected_as_the_manual_says(make_hub, tmp_path, monkeypatch):
+    north, south = make_hub(), make_hub()
+    monkeypatch.setenv("SOUTH", south.url)
+    run("federation.md", tmp_path, north)

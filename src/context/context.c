@@ -50,7 +50,8 @@ bool context_start(struct store *s, struct http_client *client, struct error *e)
     snapshot_start();
     stream_start(s);
     builder = index_builder_start(s);
-    return distributed_start(s, e) && space_start(s, client, e);
+    distributed_start();
+    return space_start(s, client, e);
 }
 
 int64_t context_bytes(void)

@@ -9,7 +9,7 @@
 #include "context/query_api.h"
 #include "context/registration.h"
 
-bool distributed_start(struct store *s, struct error *e);
+void distributed_start(void);
 /* After the HTTP server has stopped. */
 void distributed_stop(void);
 

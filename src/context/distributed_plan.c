@@ -7,9 +7,9 @@
 
 #include "context/entity_map.h"
 
-bool distributed_start(struct store *s, struct error *e)
+void distributed_start(void)
 {
-    return forward_start(s, e);
+    forward_start();
 }
 
 void distributed_stop(void)

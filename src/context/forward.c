@@ -36,11 +36,10 @@ static void work(void *data, void *user)
     }
 }
 
-bool forward_start(struct store *s, struct error *e)
+void forward_start(void)
 {
     client = http_client_new_sized(CONNECTIONS, CONNECTIONS_TO_ONE);
     workers = g_thread_pool_new(work, NULL, WORKERS, FALSE, NULL);
-    return forward_read_alias(s, e);
 }
 
 void forward_stop(void)

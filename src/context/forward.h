@@ -55,15 +55,11 @@ struct gather {
 
 /* ---- starting and stopping ---- */
 
-bool forward_start(struct store *s, struct error *e);
+void forward_start(void);
 void forward_stop(void);
 
-/* This hub as others name it in Via: the contextSourceAlias of the space (5.2.40). */
-const char *forward_alias(struct space *s);
 /* The Via of what is sent on for this call; an incoming one comes first. */
 const char *forward_via(struct call *c);
-/* Reads, or makes up, the alias of the default space; the others' derive from it. Before the two above. */
-bool forward_read_alias(struct store *s, struct error *e);
 /* True when this hub has seen the request before: it is named in its Via. */
 bool forward_is_loop(struct call *c);
 /* True when the source is this hub, or one that the request has come through. */

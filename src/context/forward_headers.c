@@ -5,52 +5,11 @@
 
 #include <string.h>
 
+#include "context/source_identity.h"
+
 #define FROM_REQUEST "urn:ngsi-ld:request"
 
 /* ---- Via (RFC 7230, 5.7.1) ---- */
-
-#define ALIAS_SPACE "context.identity"
-#define ALIAS_KEY "alias"
-
-static char *default_alias; /* made up at the first start of a data directory, then kept */
-
-struct alias_job {
-    struct store_job job;
-    const char *alias;
-};
-
-static bool keep_alias(struct store_job *job, struct txn *t, struct error *e)
-{
-    const char *alias = ((struct alias_job *)job)->alias;
-    return txn_kv_put(t, ALIAS_SPACE, ALIAS_KEY, strlen(ALIAS_KEY), alias, strlen(alias), e);
-}
-
-bool forward_read_alias(struct store *s, struct error *e)
-{
-    arena_auto a = arena_new();
-    const char *kept;
-    size_t length;
-    view_auto v = view_begin(s);
-    g_free(default_alias);
-    if (view_kv_get(v, a, ALIAS_SPACE, ALIAS_KEY, strlen(ALIAS_KEY), &kept, &length)) {
-        default_alias = g_strdup(kept);
-        return true;
-    }
-    g_autofree char *uuid = g_uuid_string_random();
-    default_alias = g_strdup_printf("zhongshu-%.18s", uuid);
-    struct alias_job job = {.job = {.apply = keep_alias}, .alias = default_alias};
-    return store_run(s, &job.job, e);
-}
-
-const char *forward_alias(struct space *s)
-{
-    if (s->kind == SPACE_DEFAULT) {
-        return default_alias;
-    }
-    g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, s->name, -1);
-    g_autofree char *alias = g_strdup_printf("%s-%.12s", default_alias, sum);
-    return g_intern_string(alias);
-}
 
 /* Is alias among the pseudonyms of "1.1 north, HTTP/1.1 south (comment)"? */
 static bool via_names(const char *via, const char *alias)
@@ -68,21 +27,21 @@ static bool via_names(const char *via, const char *alias)
 bool forward_is_loop(struct call *c)
 {
     const char *via = request_header(c->request, "Via");
-    return via != NULL && via_names(via, forward_alias(c->space));
+    return via != NULL && via_names(via, source_alias(c->arena, c->space));
 }
 
 bool forward_leads_back(struct call *c, const struct registration *r)
 {
     const char *via = request_header(c->request, "Via");
     return r->alias != NULL &&
-           (strcmp(r->alias, forward_alias(c->space)) == 0 || (via != NULL && via_names(via, r->alias)));
+           (strcmp(r->alias, source_alias(c->arena, c->space)) == 0 || (via != NULL && via_names(via, r->alias)));
 }
 
 const char *forward_via(struct call *c)
 {
     const char *via = request_header(c->request, "Via");
     return arena_printf(c->arena, "%s%s1.1 %s", via != NULL ? via : "", via != NULL ? ", " : "",
-                        forward_alias(c->space));
+                        source_alias(c->arena, c->space));
 }
 
 /* ---- what the registration wants conveyed (4.3.6.5) ---- */

@@ -203,10 +203,24 @@ static bool expire_alike(const struct fragment *f, int count)
     return true;
 }
 
+/* Does some instance expire? */
+static bool has_expiry(const struct json *entity)
+{
+    for (const struct json *m = entity->first; m != NULL; m = m->next) {
+        for (const struct json *i = entity_is_attribute(m) ? instance_first(m) : NULL; i != NULL;
+             i = instance_next(m, i)) {
+            if (json_get(i, "expiresAt") != NULL) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 struct json *fragments_merge(struct arena *a, const struct fragment *fragments, int count, instant now)
 {
     g_assert(count > 0);
-    if (count == 1) {
+    if (count == 1 && !has_expiry(fragments[0].entity)) {
         return fragments[0].entity;
     }
     bool expiry = !expire_alike(fragments, count);
