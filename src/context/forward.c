@@ -305,3 +305,10 @@ void gather_end(struct gather *g)
         request_resume(r);
     }
 }
+
+void gather_hand_over(struct gather *g)
+{
+    gather_suspend(g);
+    g->suspended = false;
+    gather_end(g);
+}

@@ -88,6 +88,8 @@ struct render forward_render(struct gather *g, struct forward *f);
 void gather_run(struct gather *g, void (*then)(struct gather *g));
 /* Suspends the request when it is not yet: whoever has the gather replies later. */
 void gather_suspend(struct gather *g);
+/* Frees; the request, suspended now, is another's to answer and to resume. */
+void gather_hand_over(struct gather *g);
 /* After the reply: frees, and resumes the request. */
 void gather_end(struct gather *g);
 

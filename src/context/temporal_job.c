@@ -44,6 +44,11 @@ struct temporal_job *temporal_job_new(struct call *c, bool (*work)(struct tempor
 void temporal_job_submit(struct temporal_job *j)
 {
     request_suspend(j->call.request);
+    temporal_job_continue(j);
+}
+
+void temporal_job_continue(struct temporal_job *j)
+{
     g_thread_pool_push(pool, j, NULL);
 }
 

@@ -19,12 +19,15 @@ struct temporal_job {
     struct geo_query *geo;
     struct scope_query *scope;
     struct query_page page;
-    int order; /* of the ids: 1 ascending, -1 descending, 0 by age */
+    int order;    /* of the ids: 1 ascending, -1 descending, 0 by age */
+    void *spread; /* what context sources said (distributed_temporal.c); NULL = none were asked */
 };
 struct temporal_job *temporal_job_new(struct call *c, bool (*work)(struct temporal_job *j, struct error *e));
 void temporal_job_free(struct temporal_job *j);
 /* Suspends the request and hands it over; the job is freed after its work. */
 void temporal_job_submit(struct temporal_job *j);
+/* The same for a request that sleeps already. */
+void temporal_job_continue(struct temporal_job *j);
 
 /* Is there any series of the entity? */
 bool temporal_has_history(struct store *store, const char *id, bool *has, struct error *e);

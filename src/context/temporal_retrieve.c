@@ -4,11 +4,24 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "context/distributed.h"
+#include "context/distributed_temporal.h"
 #include "context/entity.h"
 #include "context/gone.h"
 #include "context/temporal_export.h"
 
 /* ---- answers ---- */
+
+/* Joined with what context sources said, if they were asked. */
+static void answer_joined(struct temporal_job *j, GString *here, bool array, bool cut)
+{
+    GString *out = distributed_temporal_join(j, here, array);
+    if (j->page.count) {
+        reply_header(j->call.request, "NGSILD-Results-Count",
+                     arena_printf(j->call.arena, "%" PRId64, j->page.total));
+    }
+    call_reply(&j->call, cut ? 206 : 200, out, array ? query_page_links(&j->call, &j->page) : NULL);
+}
 
 static void answer(struct temporal_job *j, struct temporal_set *s, bool array, const char *links)
 {
@@ -22,6 +35,10 @@ static void answer(struct temporal_job *j, struct temporal_set *s, bool array, c
         temporal_render(out, g_ptr_array_index(s->entities, i), &j->q);
     }
     g_string_append(out, array ? "]" : "");
+    if (j->spread != NULL) {
+        answer_joined(j, out, array, s->cut);
+        return;
+    }
     call_reply(&j->call, s->cut ? 206 : 200, out, links);
 }
 
@@ -56,6 +73,10 @@ static bool work_retrieve(struct temporal_job *j, struct error *e)
     struct temporal_set s;
     bool found;
     const struct json *entity = find_entity(j, e);
+    if (entity == NULL && e->code == ERROR_NOT_FOUND && distributed_temporal_found(j)) {
+        answer_joined(j, g_string_new(NULL), false, false);
+        return true;
+    }
     if (entity == NULL) {
         return false;
     }
@@ -67,6 +88,16 @@ static bool work_retrieve(struct temporal_job *j, struct error *e)
     }
     temporal_set_clear(&s);
     return ok;
+}
+
+/* To the sources first, where there are any. */
+static bool submit(struct temporal_job *j, struct error *e)
+{
+    if (!distributed_is_local(&j->call)) {
+        return distributed_temporal(j, e);
+    }
+    temporal_job_submit(j);
+    return true;
 }
 
 bool temporal_retrieve(struct call *c, struct error *e)
@@ -82,8 +113,7 @@ bool temporal_retrieve(struct call *c, struct error *e)
     struct temporal_job *j = temporal_job_new(c, work_retrieve);
     j->id = id;
     j->q = q;
-    temporal_job_submit(j);
-    return true;
+    return submit(j, e);
 }
 
 /* ---- many entities ---- */
@@ -154,7 +184,7 @@ static bool work_query(struct temporal_job *j, struct error *e)
         (j->order != 0 ? run_ordered(&s, v, e) : temporal_select_run(j, v, take_entity, &s, e)) && !s.failed;
     if (ok) {
         temporal_set_finish(&s.set);
-        if (j->page.count) {
+        if (j->page.count && j->spread == NULL) {
             reply_header(j->call.request, "NGSILD-Results-Count",
                          arena_printf(j->call.arena, "%" PRId64, s.matched));
         }
@@ -172,8 +202,7 @@ bool temporal_query_get(struct call *c, struct error *e)
         temporal_job_free(j);
         return false;
     }
-    temporal_job_submit(j);
-    return true;
+    return submit(j, e);
 }
 
 /* ---- by a body ---- */
