@@ -330,3 +330,19 @@ def test_made_for_a_subscription(hub):
     target = receiver.headers[0]["Link"].split(">")[0].lstrip("<")
     assert target.startswith("http://127.0.0.1") and target.endswith(made[0]["URL"])
     receiver.close()
+
+
+def test_subscriptions_outlive_the_server_of_their_context(fetching, contexts):
+    hub, url, receiver = fetching, contexts.url + "/c.jsonld", Receiver()
+    contexts.pages["/c.jsonld"] = ({"@context": TERMS}, {"Cache-Control": "max-age=1"})
+    body = {"type": "Subscription", "entities": [{"type": "Gauge"}], "notification": {"endpoint": {"uri": receiver.url}}}
+    for tenant in {}, {"NGSILD-Tenant": "north"}:
+        assert hub.post(f"{N}/subscriptions", body, headers={**link(url), **tenant}).status == 201
+    contexts.pages["/c.jsonld"] = 500
+    wait_for("expiry", lambda: hub.get(f"{N}/types", headers=link(url)) and len(contexts.asked) > 1)
+    hub.kill()
+    hub.start()
+    for tenant in {}, {"NGSILD-Tenant": "north"}:
+        assert hub.post(f"{N}/entities", gauge(**{"@context": TERMS}), headers={**LD, **tenant}).status == 201
+    assert [e["level"]["value"] for e in receiver.wait(2)] == [3, 3]
+    receiver.close()

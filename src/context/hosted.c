@@ -58,6 +58,7 @@ struct hosted_entry *hosted_entry_put(const char *key, enum hosted_kind kind, co
     x->expires = expires;
     x->hits = old != NULL ? old->hits : 0;
     x->last = old != NULL ? old->last : 0;
+    x->pinned = old != NULL && old->pinned;
     g_hash_table_replace(hosted.entries, x->key, x);
     return x;
 }
@@ -215,6 +216,33 @@ void hosted_wait_begin(void)
     wanted[0] = '\0';
 }
 
+bool hosted_may_wait(bool may)
+{
+    bool before = may_wait;
+    may_wait = may;
+    return before;
+}
+
+static void pin_one(const char *url)
+{
+    g_autofree char *key = hosted_key(url);
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&hosted.lock);
+    struct hosted_entry *x = hosted.entries != NULL ? g_hash_table_lookup(hosted.entries, key) : NULL;
+    if (x != NULL) {
+        x->pinned = true;
+    }
+}
+
+void hosted_pin(const struct json *value)
+{
+    if (json_is(value, JSON_STRING)) {
+        pin_one(value->string);
+    }
+    for (const struct json *c = json_is(value, JSON_ARRAY) ? value->first : NULL; c != NULL; c = c->next) {
+        hosted_pin(c);
+    }
+}
+
 bool hosted_is_wanted(void)
 {
     return wanted[0] != '\0';
@@ -237,7 +265,8 @@ static struct hosted_info info_of(struct arena *a, const struct hosted_entry *x)
                                 .created = x->created,
                                 .expires = x->expires,
                                 .last = x->last,
-                                .hits = x->hits};
+                                .hits = x->hits,
+                                .pinned = x->pinned};
 }
 
 bool hosted_describe(struct arena *a, const char *key, struct hosted_info *out)
@@ -278,10 +307,11 @@ const char *hosted_oldest(struct arena *a)
     for (int i = 0; i < count; i++) {
         if (all[i].kind == HOSTED_CACHED && all[i].expires < INSTANT_MAX) {
             fetched++;
-            oldest = oldest == NULL || all[i].last < oldest->last ? &all[i] : oldest;
+            bool older = oldest == NULL || all[i].last < oldest->last;
+            oldest = older && !all[i].pinned ? &all[i] : oldest;
         }
     }
-    return fetched >= LIMIT_CONTEXTS_FETCHED ? oldest->key : NULL;
+    return fetched >= LIMIT_CONTEXTS_FETCHED && oldest != NULL ? oldest->key : NULL;
 }
 
 const struct json *hosted_body(struct arena *a, const char *key)

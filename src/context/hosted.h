@@ -27,6 +27,7 @@ struct hosted_info {
     instant expires; /* INSTANT_MAX = never */
     instant last;    /* used; 0 = never */
     int64_t hits;
+    bool pinned; /* see hosted_pin */
 };
 
 /* Reads what the default store keeps. dirs are the folders brought along (NULL-terminated, may be NULL): each
@@ -42,6 +43,12 @@ const struct ld_loader *hosted_loader(void);
 void hosted_wait_begin(void);
 bool hosted_is_wanted(void); /* something was noted */
 const char *hosted_wanted(void);
+
+/* Whether this thread can wait; returns what was so before. While what is stored is read, old copies must do.
+ */
+bool hosted_may_wait(bool may);
+/* Those that value names by URL are needed for long: fetched copies of them make no room for others. */
+void hosted_pin(const struct json *value);
 
 /* The key of a @context named by its local id, its path here, or its URL; g_free it. */
 char *hosted_key(const char *id_or_url);

@@ -10,6 +10,7 @@ struct hosted_entry {
     enum hosted_kind kind;
     instant created, expires, last;
     int64_t hits;
+    bool pinned;
     bool used; /* since the figures were kept */
     bool is_parsed;
     struct ld_context *parsed; /* may be NULL: nothing but the core */

@@ -114,6 +114,12 @@ static bool keep_implicit(const char *key, const struct json *body, struct error
     return true;
 }
 
+static bool is_full(void)
+{
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&hosted.lock);
+    return g_hash_table_size(hosted.entries) >= LIMIT_CONTEXTS;
+}
+
 const char *hosted_implicit(struct arena *a, const struct json *value, const char *base, struct error *e)
 {
     ld_context_auto parsed = NULL;
@@ -127,7 +133,14 @@ const char *hosted_implicit(struct arena *a, const struct json *value, const cha
     json_write_canonical(text, body);
     g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text->str, -1);
     const char *key = arena_printf(a, "implicit-%.32s", digest);
-    if (!hosted_describe(a, key, &ignored) && !keep_implicit(key, body, e)) {
+    bool there = hosted_describe(a, key, &ignored);
+    if (!there && is_full()) {
+        error_set(e, ERROR_FORBIDDEN,
+                  "There are %d @contexts already, no room for that of the subscription; delete one first",
+                  "已有 %d 个 @context，无法再保存订阅的 @context，请先删除一个", LIMIT_CONTEXTS);
+        return NULL;
+    }
+    if (!there && !keep_implicit(key, body, e)) {
         return NULL;
     }
     return arena_printf(a, "%s" HOSTED_PATH "%s", base, key);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "context/hosted.h"
 #include "context/notifier.h"
 #include "context/registry.h"
 #include "context/subscription.h"
@@ -85,7 +86,7 @@ void space_close_files(struct space *s)
     store_close(g_steal_pointer(&s->store));
 }
 
-static bool open_files(struct space *s, struct error *e)
+static bool open_kept(struct space *s, struct error *e)
 {
     const struct store_options options = {.cache_kib = SPACE_CACHE_KIB};
     const struct space *tenant = s->kind == SPACE_TENANT ? s : s->parent;
@@ -98,6 +99,15 @@ static bool open_files(struct space *s, struct error *e)
     s->notifier = subscription_load(s->store, space_table.client, tenant != NULL ? tenant->name : NULL,
                                     s->kind == SPACE_SNAPSHOT ? s->name : NULL);
     return true;
+}
+
+/* What is read was accepted once: it must not wait for @contexts of other servers. */
+static bool open_files(struct space *s, struct error *e)
+{
+    bool may_wait = hosted_may_wait(false);
+    bool ok = open_kept(s, e);
+    hosted_may_wait(may_wait);
+    return ok;
 }
 
 /* Does something go on in it while nobody asks? */

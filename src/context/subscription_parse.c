@@ -348,7 +348,11 @@ static bool read_context(struct subscription *s, const struct json *context_valu
         return true;
     }
     s->context_value = json_copy(s->a, context_value);
-    return ld_context_parse(s->context_value, hosted_loader(), &s->ctx, e);
+    if (!ld_context_parse(s->context_value, hosted_loader(), &s->ctx, e)) {
+        return false;
+    }
+    hosted_pin(s->context_value);
+    return true;
 }
 
 /* A deleted entity is held against the query as it was, and what is gone shows its kind. */
