@@ -205,3 +205,28 @@ def test_upsert_tells_new_from_known(hub):
     assert hub.post(BASE + "/urn:ngsi-ld:Station:9/attrs", {"a": points((0, 1))}).status == 404
     assert hub.post(BASE, {**station(pm25=points((180, 2))), "type": ["Station", "Other"]}).status == 204
     assert hub.get(ONE).json["type"] == ["Station", "Other"]
+
+
+def test_sub_attributes_and_value_types_are_kept(hub):
+    def reading(v, t, **more):
+        return {"type": "Property", "value": v, "observedAt": iso(t), **more}
+    accuracy = {"type": "Property", "value": 0.5}
+    by = {"type": "Relationship", "object": "urn:ngsi-ld:Sensor:1"}
+    given = {"pm25": [reading(1.5, 0, accuracy=accuracy, by=by), reading(2, 60), reading(-3, 120, accuracy=accuracy)],
+             "seen": [reading("2026-03-01T01:00:00Z", 0, valueType="DateTime"), reading("2026-03-01T00:00:00Z", 60, valueType="DateTime")]}
+    hub.post(BASE, station(**given))
+    for _ in range(2):
+        found = hub.get(ONE).json
+        assert [{k: v for k, v in i.items() if k != "instanceId"} for n in given for i in found[n]] == [i for n in given for i in given[n]]
+        for methods in ("sum,min", "sum,min,stddev"):
+            whole = hub.get(f"{ONE}?format=aggregatedValues&pick=pm25&aggrMethods={methods}").json["pm25"]
+            assert (whole["sum"][0][0], whole["min"][0][0]) == (0.5, -3)
+        hub.stop()
+        hub.start()
+    assert hub.get(f"{ONE}?format=aggregatedValues&pick=seen&aggrMethods=max").json["seen"]["max"][0][0] == "2026-03-01T01:00:00Z"
+    assert hub.get(f"{ONE}?format=aggregatedValues&pick=seen&aggrMethods=avg").status == 400
+    query = f"{BASE}?type=Station&{PAST}&q=pm25.accuracy"
+    assert len(hub.get(query + "==0.5").json) == 1 and hub.get(query + "==0.7").json == []
+    assert values(hub) == [[1.5, iso(0)], [2, iso(60)], [-3, iso(120)]]
+    write(hub, (0, 9))
+    assert hub.get(ONE).json["pm25"][0].keys() == {"type", "value", "observedAt", "instanceId"}

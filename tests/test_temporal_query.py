@@ -132,3 +132,18 @@ def test_many_points_of_many_entities_come_in_parts(hub):
         assert answer.status == 206
         after = answer.headers["Content-Range"].removeprefix("DateTime ").removesuffix("/*").split("Z-")[1]
     assert len(seen) == 120000 + 1200 + 240
+
+
+def test_the_last_come_in_parts_from_the_newest_back(hub):
+    for start in range(0, 60000, 10000):
+        write(hub, *[(t, t) for t in range(start, start + 10000)])
+        write(hub, *[(t, -t) for t in range(start, start + 10000)], name="no2")
+    one = BASE + "/urn:ngsi-ld:Station:1?format=temporalValues&lastN=60000"
+    for query, start in (("", iso(59999)), (f"&timerel=before&timeAt={iso(70000)}", iso(70000)),
+                         (f"&timerel=between&timeAt={iso(0)}&endTimeAt={iso(80000)}", iso(80000)),
+                         (f"&timerel=after&timeAt={iso(0)}", iso(59999))):
+        answer = hub.get(one + query)
+        assert answer.status == 206, query
+        found = answer.json["pm25"]["values"]
+        assert found[-1] == [59999, iso(59999)] and len(found) == len(answer.json["no2"]["values"]) == 50000
+        assert answer.headers["Content-Range"] == f"DateTime {start}-{found[0][1]}/60000", query

@@ -32,14 +32,16 @@ enum {
     LIMIT_STREAMS = 2000,             /* live streams open at once */
     LIMIT_SUBSCRIPTIONS = 20000,
     LIMIT_SOURCE_SUBSCRIPTIONS = 1000,
-    LIMIT_REGISTRATIONS = 10000,       /* context source registrations of one space */
-    LIMIT_DELIVERIES = 20,             /* attempts to notify that are remembered of one subscription */
-    LIMIT_DELIVERIES_ALL = 50000,      /* and of all of a space; the oldest go first */
-    LIMIT_PACK_FILE = 1 << 20,         /* bytes of one YAML file */
-    LIMIT_PACK_NODES = 100000,         /* nodes of one YAML file, aliases expanded */
-    LIMIT_TEXT = 20000,                /* bytes of one comment or form field */
-    LIMIT_TEMPORAL_POINTS = 100000,    /* instances in one temporal answer */
-    LIMIT_EXPORTS = 16,                /* files of histories being made at once */
+    LIMIT_REGISTRATIONS = 10000,    /* context source registrations of one space */
+    LIMIT_DELIVERIES = 20,          /* attempts to notify that are remembered of one subscription */
+    LIMIT_DELIVERIES_ALL = 50000,   /* and of all of a space; the oldest go first */
+    LIMIT_PACK_FILE = 1 << 20,      /* bytes of one YAML file */
+    LIMIT_PACK_NODES = 100000,      /* nodes of one YAML file, aliases expanded */
+    LIMIT_TEXT = 20000,             /* bytes of one comment or form field */
+    LIMIT_TEMPORAL_POINTS = 100000, /* instances in one temporal answer */
+    LIMIT_TEMPORAL_FILTER =
+        1000000,        /* instances of one entity that q, georel and scopeQ of a temporal query look at */
+    LIMIT_EXPORTS = 16, /* files of histories being made at once */
     LIMIT_EXPORT_COLUMNS = 500,        /* columns of one of them */
     LIMIT_TYPES = 100,                 /* types of one entity, scopes of one entity */
     LIMIT_ATTRIBUTE_DEPTH = 5,         /* levels of attributes of attributes */

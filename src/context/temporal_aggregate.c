@@ -229,7 +229,8 @@ static void add_value(struct temporal_aggregate *g, const struct history_point *
     arena_auto a = arena_new();
     const struct json *value = json_parse(a, p->text, strlen(p->text), NULL);
     const struct json *typed = json_get(value, "@value");
-    const struct json *type = typed != NULL ? json_get(value, "@type") : NULL;
+    const struct json *more = p->more != NULL ? json_parse(a, p->more, strlen(p->more), NULL) : NULL;
+    const struct json *type = typed != NULL ? json_get(value, "@type") : json_get(more, "valueType");
     type = type != NULL || typed == NULL ? type : json_get(value, "type");
     value = typed != NULL ? typed : value;
     if (json_is(value, JSON_BOOL)) {

@@ -46,6 +46,15 @@ static void add_name(struct arena *a, struct json *instance, const struct histor
     }
 }
 
+/* valueType, sub-attributes and the like. */
+static void add_more(struct arena *a, struct json *instance, const struct temporal_point *p)
+{
+    const struct json *more = p->more != NULL ? json_parse(a, p->more, strlen(p->more), NULL) : NULL;
+    for (const struct json *m = json_first(more); m != NULL; m = m->next) {
+        json_append(instance, json_alias(a, m));
+    }
+}
+
 struct json *temporal_instance(struct arena *a, const struct history_series *series, const char *entity,
                                const struct temporal_point *p)
 {
@@ -69,5 +78,6 @@ struct json *temporal_instance(struct arena *a, const struct history_series *ser
     }
     add_name(a, instance, series, entity, p->at);
     add_times(a, instance, series, p, deletion);
+    add_more(a, instance, p);
     return instance;
 }

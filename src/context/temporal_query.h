@@ -56,6 +56,7 @@ struct temporal_point {
     bool is_number;
     double number;
     const char *text;
+    const char *more; /* further members, or NULL */
 };
 struct temporal_series {
     struct history_series series;

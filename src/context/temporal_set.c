@@ -34,7 +34,8 @@ void temporal_set_clear(struct temporal_set *s)
 
 static int64_t weight_of(const struct temporal_point *p)
 {
-    return 1 + (p->text != NULL ? (int64_t)strlen(p->text) / TEXT_PER_POINT : 0);
+    return 1 + (p->text != NULL ? (int64_t)strlen(p->text) / TEXT_PER_POINT : 0) +
+           (p->more != NULL ? (int64_t)strlen(p->more) / TEXT_PER_POINT : 0);
 }
 
 struct weighed {
@@ -185,6 +186,7 @@ static bool take_point(void *user, const struct history_point *p)
     }
     struct temporal_point kept = {.at = p->at, .is_number = p->is_number, .number = p->number};
     kept.text = p->is_number ? NULL : arena_strdup(r->entity->arena, p->text);
+    kept.more = p->more != NULL ? arena_strdup(r->entity->arena, p->more) : NULL;
     g_array_append_val(r->series->points, kept);
     r->weight += weight_of(&kept);
     /* The cut that must come drops what is missing beyond the limit. */
@@ -394,8 +396,6 @@ static bool read_series(struct temporal_set *s, struct temporal_entity *t, bool 
 
 /* ---- what filters see ---- */
 
-enum { FILTER_POINTS = 1000000 }; /* weight of the instances of one entity that a filter is held against */
-
 struct filtering {
     struct arena *a;
     const char *id;
@@ -413,9 +413,10 @@ static bool take_instance(void *user, const struct history_point *p)
     }
     struct temporal_point point = {.at = p->at, .is_number = p->is_number, .number = p->number};
     point.text = p->is_number ? NULL : arena_strdup(f->a, p->text);
+    point.more = p->more != NULL ? arena_strdup(f->a, p->more) : NULL;
     json_append(f->list, temporal_instance(f->a, f->series, NULL, &point));
     f->weight += weight_of(&point);
-    return f->weight <= FILTER_POINTS;
+    return f->weight <= LIMIT_TEMPORAL_FILTER;
 }
 
 /* The entity as filters see it: each attribute an array of its instances in the range. */
@@ -427,7 +428,7 @@ static bool take_scopes(void *user, const struct history_point *p)
     if (scopes != NULL) {
         json_append(f->list, scopes);
     }
-    return ++f->weight <= FILTER_POINTS;
+    return ++f->weight <= LIMIT_TEMPORAL_FILTER;
 }
 
 static bool take_last_scopes(void *user, const struct history_point *p)
@@ -472,11 +473,11 @@ static struct json *as_entity(struct arena *a, const struct temporal_query *q, c
             return NULL;
         }
     }
-    if (f.weight > FILTER_POINTS) {
+    if (f.weight > LIMIT_TEMPORAL_FILTER) {
         error_set(e, ERROR_TOO_COMPLEX,
                   "%.200s has more than %d instances in the range: q, georel and scopeQ need a shorter range",
                   "%.200s 在该时段内的实例超过 %d 个：使用 q、georel、scopeQ 时请缩短时段", f.id,
-                  FILTER_POINTS);
+                  LIMIT_TEMPORAL_FILTER);
         return NULL;
     }
     for (struct json *m = json_first(out), *next; m != NULL; m = next) {

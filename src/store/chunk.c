@@ -27,6 +27,19 @@ void point_clear(void *point)
     g_free(((struct point *)point)->text);
 }
 
+bool point_number(const struct point *p, double *number)
+{
+    if (p->text == NULL) {
+        *number = p->number;
+        return true;
+    }
+    if (strchr(p->text, POINT_MORE) == NULL || (*p->text != '-' && !g_ascii_isdigit(*p->text))) {
+        return false;
+    }
+    *number = g_ascii_strtod(p->text, NULL);
+    return true;
+}
+
 GArray *point_array(void)
 {
     GArray *points = g_array_new(FALSE, TRUE, sizeof(struct point));

@@ -54,9 +54,38 @@ static void put_key(struct intake *i, const struct series_key *key)
     }
 }
 
-static void put_value(GByteArray *out, const struct json *value)
+static bool is_plain_member(const struct json *m)
 {
-    if (json_is_number(value)) {
+    static const char *const plain[] = {"type",      "value",      "observedAt",  "unitCode", "datasetId",
+                                        "object",    "createdAt",  "languageMap", "vocab",    "json",
+                                        "valueList", "objectList", "modifiedAt",  "expiresAt"};
+    for (size_t i = 0; i < G_N_ELEMENTS(plain); i++) {
+        if (strcmp(m->key, plain[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the instance has besides its value and what names its series, as a JSON object; empty = nothing. */
+static GString *further_members(const struct json *instance)
+{
+    GString *out = g_string_new(NULL);
+    for (const struct json *m = json_first(instance); m != NULL; m = m->next) {
+        if (!is_plain_member(m)) {
+            g_string_append_c(out, out->len == 0 ? '{' : ',');
+            json_write_string(out, m->key, strlen(m->key));
+            g_string_append_c(out, ':');
+            json_write(out, m);
+        }
+    }
+    return out->len > 0 ? g_string_append_c(out, '}') : out;
+}
+
+static void put_value(GByteArray *out, const struct json *value, const struct json *instance)
+{
+    g_autoptr(GString) more = further_members(instance);
+    if (json_is_number(value) && more->len == 0) {
         double number = json_number(value);
         put_varint(out, 0);
         g_byte_array_append(out, (const guint8 *)&number, sizeof number);
@@ -64,6 +93,10 @@ static void put_value(GByteArray *out, const struct json *value)
     }
     g_autoptr(GString) text = g_string_new(NULL);
     json_write(text, value);
+    if (more->len > 0) {
+        g_string_append_c(text, POINT_MORE);
+        g_string_append_len(text, more->str, (gssize)more->len);
+    }
     put_varint(out, text->len + 1);
     g_byte_array_append(out, (const guint8 *)text->str, (guint)text->len + 1);
 }
@@ -86,7 +119,7 @@ static void take_instance(struct intake *i, const char *attribute, const struct 
     put_key(i, &key);
     put_signed(i->out, at - i->last);
     i->last = at;
-    put_value(i->out, value);
+    put_value(i->out, value, instance);
     i->h->open->points++;
     counter_add(&store_counters[COUNT_POINTS], 1);
 }

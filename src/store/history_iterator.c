@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The points of a series in order, chunk by chunk, so that a long history is never in memory as a whole. */
+#include <string.h>
+
 #include "store/history.h"
 
 /* Between two chunks the thread may rewrite them: from and to say what is still to be read, and the next
@@ -101,6 +103,18 @@ void history_iterator_free(struct history_iterator *i)
     }
 }
 
+/* Parts the text of a point (which is the iterator's own) into value and further members. */
+static void give(struct history_point *p, const struct point *taken)
+{
+    char *mark = taken->text != NULL ? strchr(taken->text, POINT_MORE) : NULL;
+    *p = (struct history_point){.at = taken->at, .text = taken->text};
+    p->is_number = point_number(taken, &p->number);
+    if (mark != NULL) {
+        *mark = '\0';
+        p->more = mark + 1;
+    }
+}
+
 bool history_iterator_next(struct history_iterator *i, struct history_point *p, struct error *e)
 {
     const struct point *stored = i->failure.code == ERROR_NONE ? stored_head(i, &i->failure) : NULL;
@@ -119,8 +133,7 @@ bool history_iterator_next(struct history_iterator *i, struct history_point *p, 
     }
     i->next_chunk += stored != NULL && stored->at == taken->at;
     i->next_near += take_near;
-    *p = (struct history_point){
-        .at = taken->at, .is_number = taken->text == NULL, .number = taken->number, .text = taken->text};
+    give(p, taken);
     return true;
 }
 

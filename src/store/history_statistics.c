@@ -6,17 +6,14 @@
 
 #include "store/history.h"
 
-/* The text that stands for "here it was deleted", which is no value (5.5.4). */
-#define DELETION "\"urn:ngsi-ld:null\""
-
 void statistics_add(struct history_statistics *s, const struct point *p)
 {
-    if (p->text != NULL) {
-        s->count += strcmp(p->text, DELETION) != 0;
+    double v;
+    if (!point_number(p, &v)) {
+        s->count += strcmp(p->text, HISTORY_NULL) != 0; /* a deletion is no value (4.5.7) */
         return;
     }
     s->count++;
-    double v = p->number;
     if (s->numbers++ == 0) {
         s->first = s->last = s->min = s->max = v;
         s->first_at = s->last_at = p->at;

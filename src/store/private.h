@@ -158,8 +158,12 @@ uint64_t history_cursor(struct history *h);
 struct point {
     instant at;
     double number;
-    char *text; /* NULL = a number */
+    char *text; /* NULL = a number. Further members follow the value's text behind POINT_MORE, which no JSON
+                   text has in it; a number that has some is a text too */
 };
+enum { POINT_MORE = '\x1f' };
+/* Is the point a number after all, and which? */
+bool point_number(const struct point *p, double *number);
 void point_clear(void *point);
 /* An array of struct point that owns their texts. */
 GArray *point_array(void);

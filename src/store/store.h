@@ -330,6 +330,7 @@ struct history_point {
     double number;    /* when is_number */
     const char *text; /* else the value as JSON text: "\"NNE\"", "true", "{\"type\":\"Point\",…}";
                          HISTORY_NULL for the point that says that the attribute was deleted at that time */
+    const char *more; /* JSON object of what else the instance had: valueType, sub-attributes, …; or NULL */
 };
 #define HISTORY_NULL "\"urn:ngsi-ld:null\""
 struct history_series {
