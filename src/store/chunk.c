@@ -330,7 +330,7 @@ static bool get_exceptions(struct byte_reader *r, struct point *p, uint64_t n, c
     for (uint64_t i = 0; i < count; i++) {
         uint64_t distance = get_varint(&x);
         const unsigned char *bytes = get_bytes(&x, sizeof(double));
-        if (bytes == NULL || distance >= n || (place += distance) >= n) {
+        if (bytes == NULL || (i > 0 && distance == 0) || distance >= n || (place += distance) >= n) {
             return false;
         }
         memcpy(&p[place].number, bytes, sizeof(double));

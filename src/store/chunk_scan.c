@@ -60,7 +60,9 @@ static void add_exception(struct scan *s)
     memcpy(&p.number, get_bytes(&s->exceptions, sizeof p.number), sizeof p.number);
     statistics_add(&s->out[s->window], &p);
     s->exceptions_left--;
-    s->next_exception = s->exceptions_left > 0 ? s->i + get_varint(&s->exceptions) : UINT64_MAX;
+    uint64_t distance = s->exceptions_left > 0 ? get_varint(&s->exceptions) : UINT64_MAX - s->i;
+    s->head.rest.broken |= distance == 0;
+    s->next_exception = s->i + distance;
 }
 
 /* ---- reading ---- */
@@ -113,7 +115,7 @@ static void add_numbers(struct scan *s, uint64_t n)
 /* How many points from here on lie before the end of the window; irregular times are looked at one by one. */
 static uint64_t points_in_window(const struct scan *s)
 {
-    instant end = s->bounds[s->window + 1];
+    instant end = MIN(s->bounds[s->window + 1], INSTANT_MAX + 1);
     uint64_t left = s->head.n - s->i;
     if (!s->head.regular || s->step <= 0) {
         return 1;
@@ -142,7 +144,7 @@ static bool add_run(struct scan *s)
     instant at = s->at * s->head.unit;
     if (before_exception == 0) {
         n = 1;
-        get_quick_signed(&s->head.rest); /* 0 */
+        s->last = (int64_t)((uint64_t)s->last + (uint64_t)get_quick_signed(&s->head.rest));
         add_exception(s);
     } else {
         n = MIN(n, before_exception);

@@ -135,7 +135,7 @@ static bool is_sound(GArray *const *columns, guint i)
 
 bool figures_unpack(const unsigned char *bytes, size_t length, GArray *periods)
 {
-    struct byte_reader r = {.at = bytes, .end = bytes + length};
+    struct byte_reader r = {.at = bytes, .end = length > 0 ? bytes + length : bytes};
     GArray *columns[COLUMNS];
     bool ok = true;
     for (int c = 0; c < COLUMNS; c++) {

@@ -53,7 +53,7 @@ bool row_read(struct row *row, struct names *names, GBytes *bytes)
 {
     gsize length;
     const unsigned char *at = g_bytes_get_data(bytes, &length);
-    struct byte_reader r = {.at = at, .end = at + length};
+    struct byte_reader r = {.at = at, .end = length > 0 ? at + length : at};
     row->bytes = bytes;
     if (get_varint(&r) != VERSION) {
         return false;
@@ -119,8 +119,8 @@ struct row_series *row_find(const struct row *row, const char *attribute, const 
 static struct byte_reader tail_of(const struct row_series *s)
 {
     const unsigned char *at = s->new_tail != NULL ? s->new_tail->data : s->tail;
-    return (struct byte_reader){.at = at,
-                                .end = at + (s->new_tail != NULL ? s->new_tail->len : s->tail_length)};
+    size_t length = s->new_tail != NULL ? s->new_tail->len : s->tail_length;
+    return (struct byte_reader){.at = at, .end = length > 0 ? at + length : at};
 }
 
 /* The next chunk of a tail; NULL at its end. */
@@ -156,11 +156,11 @@ int tail_count(const struct row_series *s)
 {
     struct byte_reader r = tail_of(s);
     uint64_t length;
-    int count = 0;
+    int64_t count = 0;
     for (const unsigned char *piece; (piece = next_piece(&r, &length)) != NULL;) {
         count += chunk_count(piece, length);
     }
-    return count;
+    return (int)MIN(count, INT32_MAX);
 }
 
 void tail_add(struct row_series *s, const struct point *points, int n)

@@ -124,6 +124,9 @@ static int window_of(const struct windows *w, instant at)
 
 static void add_points(const struct windows *w, const GArray *points)
 {
+    if (points->len == 0) {
+        return;
+    }
     const struct point *p = (const struct point *)(const void *)points->data;
     const struct point *end = p + points->len;
     while (p < end && p->at < w->bounds[0]) {
