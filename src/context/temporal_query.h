@@ -98,6 +98,8 @@ enum temporal_keep {
  * for, whatever the cut, and passes the filter (NULL = any). */
 bool temporal_set_read(struct temporal_set *s, const struct json *entity, enum temporal_keep keep,
                        const struct temporal_filter *filter, bool *found, struct error *e);
+/* What a point counts in a set: a long text as much as several. */
+int64_t temporal_weight(const struct temporal_point *p);
 /* Takes the last of what is too much away; call it once after the last entity. */
 void temporal_set_finish(struct temporal_set *s);
 
