@@ -75,7 +75,11 @@ static bool match(struct call *c, struct temporal_job *j, struct registry_matche
     struct q *csf;
     enum registration_operation operation = j->id != NULL ? OP_RETRIEVE_TEMPORAL : OP_QUERY_TEMPORAL;
     bool managed = j->q.property >= TEMPORAL_CREATED;
-    if (!plan_begin(c, &q, &csf, OPERATION_BIT(operation), e) || !read_attributes(c, &q, e)) {
+    if (!plan_begin(c, &q, &csf, OPERATION_BIT(operation), e)) {
+        return false;
+    }
+    if (!read_attributes(c, &q, e)) {
+        q_free(csf);
         return false;
     }
     q.time = managed ? REGISTRY_MANAGED : REGISTRY_OBSERVED;
