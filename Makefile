@@ -21,7 +21,7 @@ web:
 	@tools/build web
 
 format:
-	@clang-format -i src/*/*.[ch] src/*/*.cpp tools/*.c bench/*.c tests/*.c
+	@clang-format -i src/*/*.[ch] src/*/*/*.[ch] src/*/*.cpp tools/*.c bench/*.c tests/*.c
 
 clean:
 	rm -rf build build-asan build-clang web/dist

@@ -10,7 +10,7 @@ from conftest import ROOT, program
 def test_functions_named_in_the_walk_exist():
     text = (ROOT / "ARCHITECTURE.md").read_text()
     names = set(re.findall(r"`(\w+)\(\)`", text))
-    source = "\n".join(p.read_text() for p in (ROOT / "src").glob("*/*.[ch]"))
+    source = "\n".join(p.read_text() for p in (ROOT / "src").glob("**/*.[ch]"))
     assert len(names) > 15
     assert [n for n in sorted(names) if not re.search(rf"\b{n}\(", source)] == []
 
@@ -31,7 +31,7 @@ def test_every_limit_is_documented():
 def test_words_of_the_glossary_are_those_of_the_program():
     words = re.findall(r"^\|[^|]*\|[^|]*\|([^|]*)\|", (ROOT / "docs/glossary.md").read_text(), re.M)
     names = {name for cell in words for name in re.findall(r"`(\w+)`", cell)}
-    files = [p for folder in ("src", "packs") for p in (ROOT / folder).glob("*/*.*") if p.suffix in (".c", ".h", ".yaml")]
+    files = [p for folder in ("src", "packs") for p in (ROOT / folder).glob("**/*.*") if p.suffix in (".c", ".h", ".yaml")]
     source = "\n".join(p.read_text() for p in files)
     assert len(names) > 30
     assert [n for n in sorted(names) if not re.search(rf"\b{n}\b", source)] == []

@@ -26,8 +26,8 @@ def mistakes():
         for other in allowed:
             if modules[other][0] > layer:
                 yield f"meson.build: {name} (layer {layer}) may not stand on {other} (layer {modules[other][0]})"
-    for path in sorted((ROOT / "src").glob("*/*.[ch]*")):
-        here = path.parent.name
+    for path in sorted((ROOT / "src").glob("**/*.[ch]*")):
+        here = path.relative_to(ROOT / "src").parts[0]
         for number, line in enumerate(path.read_text().splitlines(), 1):
             found = re.match(r'\s*#include "([a-z]+)/([^"]+)"', line)
             if not found or found.group(1) == here:

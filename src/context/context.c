@@ -2,16 +2,16 @@
 /* Starts and stops what works beside the requests: histories, live streams, subscriptions. */
 #include "context/context.h"
 
-#include "context/context_fetch.h"
-#include "context/distributed.h"
-#include "context/hosted.h"
-#include "context/index_builder.h"
-#include "context/plan.h"
-#include "context/purge.h"
-#include "context/snapshot.h"
-#include "context/space.h"
-#include "context/stream.h"
-#include "context/temporal.h"
+#include "context/entity/purge.h"
+#include "context/query/index_builder.h"
+#include "context/query/plan.h"
+#include "context/sources/distributed.h"
+#include "context/space/snapshot.h"
+#include "context/space/space.h"
+#include "context/subscriptions/stream.h"
+#include "context/temporal/temporal.h"
+#include "context/terms/context_fetch.h"
+#include "context/terms/hosted.h"
 
 static struct index_builder *builder;
 

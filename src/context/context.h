@@ -26,7 +26,7 @@
  *
  * type and scope are always arrays. createdAt and modifiedAt are microseconds (the API's representations have ISO 8601
  * texts, where they are asked for); an attribute instance has its own only where they differ from the entity's.
- * expiresAt (of the entity, of an instance) is microseconds too: past it nobody sees it (context/expiry.h).
+ * expiresAt (of the entity, of an instance) is microseconds too: past it nobody sees it (context/entity/expiry.h).
  * observedAt is UTC text. An attribute with several datasetIds is an array of instances, else one object. Member names
  * that carry the value: value (Property, GeoProperty), object, languageMap, vocab, json, valueList, objectList.
  *

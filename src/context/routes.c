@@ -2,7 +2,7 @@
 /* The whole NGSI-LD API on one page. */
 #include "context/routes.h"
 
-#include "context/api.h"
+#include "context/call/api.h"
 
 #define WRITE "entities.write"
 
