@@ -66,3 +66,16 @@ def test_tests_named_for_the_clauses_exist():
         path = ROOT / file if file.startswith("src/") else ROOT / "tests" / file
         assert path.is_file(), name
         assert not function or re.search(rf"\b{function}\(", path.read_text()), name
+
+
+def test_every_operation_of_the_specification_has_a_row():
+    named = set()
+    for cell in re.findall(r"^\| ([^|]+) \|", (ROOT / "docs/ngsi-ld.md").read_text(), re.M):
+        for first, last in re.findall(r"(\d+(?:\.\d+)+)(?: – (\d+(?:\.\d+)+))?", cell):
+            start, end = first.split("."), (last or first).split(".")
+            named |= {".".join([*start[:-1], str(n)]) for n in range(int(start[-1]), int(end[-1]) + 1)}
+    named |= {n.rsplit(".", 1)[0] for n in named}
+    operations = {"5.6": 21, "5.7": 11, "5.8": 6, "5.13": 5, "5.14": 5, "5.15": 1, "5.16": 7}
+    wanted = [f"{chapter}.{n}" for chapter, last in operations.items() for n in range(1, last + 1)]
+    wanted += ["5.9.2", "5.9.3", "5.9.4", "5.10.1", "5.10.2", "5.11"]
+    assert [clause for clause in wanted if clause not in named] == []
