@@ -117,6 +117,7 @@ void log_reader_stop(struct log_reader *r)
     r->stopping = true;
     g_cond_broadcast(&r->moved);
     g_mutex_unlock(&r->lock);
+    store_log_nudge(r->store);
     g_thread_join(r->thread);
     g_mutex_clear(&r->lock);
     g_cond_clear(&r->moved);

@@ -294,6 +294,7 @@ void history_close(struct history *h)
         h->stopping = true;
         g_cond_broadcast(&h->moved);
         g_mutex_unlock(&h->lock);
+        store_log_nudge(h->store);
         g_thread_join(h->thread);
     }
     for (size_t i = 0; i < G_N_ELEMENTS(statements); i++) {

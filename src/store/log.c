@@ -31,6 +31,7 @@ struct log_tail {
     GQueue runs; /* of struct run *, oldest first */
     size_t bytes;
     uint64_t start, end;
+    unsigned nudges;
     struct watcher watchers[MAX_WATCHERS];
     int watcher_count;
 };
@@ -265,12 +266,20 @@ bool store_log_wait(struct store *s, uint64_t after, int timeout_ms)
     struct log_tail *t = s->tail;
     gint64 until = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
     g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&t->lock);
-    while (t->end <= after) {
+    unsigned nudges = t->nudges;
+    while (t->end <= after && t->nudges == nudges) {
         if (!g_cond_wait_until(&t->grown, &t->lock, until)) {
             break;
         }
     }
     return t->end > after;
+}
+
+void store_log_nudge(struct store *s)
+{
+    g_autoptr(GMutexLocker) guard = g_mutex_locker_new(&s->tail->lock);
+    s->tail->nudges++;
+    g_cond_broadcast(&s->tail->grown);
 }
 
 void store_log_watch(struct store *s, void (*woken)(void *user), void *user)

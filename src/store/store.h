@@ -288,6 +288,8 @@ uint64_t store_log_end(struct store *s);
 uint64_t store_log_start(struct store *s);
 /* Waits until there is a record after the given one, at most timeout_ms. True when there is one. */
 bool store_log_wait(struct store *s, uint64_t after, int timeout_ms);
+/* Ends all waits of this moment early, so that readers that are to stop need not be waited for. */
+void store_log_nudge(struct store *s);
 /* woken is called (on the writer thread, quickly, no blocking) after every commit that wrote records. */
 void store_log_watch(struct store *s, void (*woken)(void *user), void *user);
 

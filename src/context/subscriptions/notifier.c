@@ -77,6 +77,7 @@ void notifier_stop(struct notifier *n)
     g_mutex_lock(&n->lock);
     n->stopping = true;
     g_mutex_unlock(&n->lock);
+    store_log_nudge(n->o.store);
     if (n->thread != NULL) {
         g_thread_join(g_steal_pointer(&n->thread));
     }
