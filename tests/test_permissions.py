@@ -8,7 +8,8 @@ import pytest
 from conftest import ROOT, Hub, program
 from test_identity import PASSWORD, add_user, sign_in
 
-READS_BY_POST = {"/ngsi-ld/v1/entityOperations/query", "/ngsi-ld/v1/temporal/entityOperations/query"}
+READS_BY_POST = {"/ngsi-ld/v1/entityOperations/query", "/ngsi-ld/v1/temporal/entityOperations/query",
+                 "/ngsi-ld/v1/entityMaps", "/ngsi-ld/v1/entityMaps/{id}"}  # how a query is spread, kept in memory for its pages
 OWN_AFFAIRS = {"/api/v1/users/{name}/password"}  # the handler lets one change one's own
 
 

@@ -243,7 +243,7 @@ class Play:
         verb, options, change = self.rng.choice([
             ("create", "", self.model.create),
             ("upsert", "", lambda i, f: self.upsert(i, f, self.model.replace)),
-            ("upsert", "?options=update", lambda i, f: self.upsert(i, f, self.model.update)),
+            ("upsert", "?options=update", lambda i, f: self.upsert(i, f, lambda *x: self.model.update(*x, scope="if there"))),
             ("update", "", self.model.update),
             ("update", "?options=noOverwrite", lambda i, f: self.model.update(i, f, overwrite=False)),
             ("merge", "", self.model.merge),

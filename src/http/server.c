@@ -480,7 +480,8 @@ static bool drain(struct http_server *s)
 static bool stop_daemon(struct http_server *s)
 {
     g_atomic_int_set(&s->stopping, 1);
-    MHD_quiesce_daemon(s->daemon);
+    /* MHD_quiesce_daemon would abort now and then (0.9.75): its threads race with it for the listening
+     * socket. So requests that still come are answered 503. */
     stream_end_all(s);
     if (!drain(s)) {
         log_error("http", "%d suspended requests were not resumed within %d s; the server's threads are left",
@@ -488,6 +489,7 @@ static bool stop_daemon(struct http_server *s)
         return false;
     }
     MHD_stop_daemon(s->daemon);
+    s->listen_fd = -1; /* closed with it */
     return true;
 }
 
