@@ -40,7 +40,7 @@ struct notifier *notifier_start(const struct notifier_options *o)
     n->started = instant_now();
     n->loaded = cursor;
     n->position = cursor != 0 ? cursor : store_log_end(o->store);
-    n->workers = g_thread_pool_new(run_turn, NULL, WORKERS, FALSE, NULL);
+    n->workers = g_thread_pool_new(run_turn, NULL, WORKERS, TRUE, NULL);
     return n;
 }
 

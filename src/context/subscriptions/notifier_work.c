@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A turn from the log to the endpoint, and what its answer means. */
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/log.h"
 #include "context/subscriptions/notifier_inside.h"
 #include "context/subscriptions/turn.h"
 
-enum { FIRST_BACKOFF_MS = 1000, LONGEST_BACKOFF_MS = 120000, IDS_SHOWN = 5, IDS_BYTES = 300 };
+enum { FIRST_BACKOFF_MS = 1000, LONGEST_BACKOFF_MS = 120000, IDS_SHOWN = 5, IDS_BYTES = 300, MODEST = 10 };
 
 /* ---- outcomes; under the lock ---- */
 
@@ -197,8 +198,20 @@ static void send_turn(struct ticket *ticket, struct turn *t)
                       ticket);
 }
 
+/* Reading and writing go first where all cores are busy: notifications wait in the log meanwhile. Threads of
+ * Linux have priorities of their own. */
+static void be_modest(void)
+{
+    static _Thread_local bool done;
+    if (!done) {
+        done = true;
+        setpriority(PRIO_PROCESS, 0, MODEST);
+    }
+}
+
 void run_turn(void *data, void *unused)
 {
+    be_modest();
     struct ticket *ticket = data;
     struct entry *x = ticket->entry;
     struct notifier *n = x->owner;
