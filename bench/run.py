@@ -234,7 +234,7 @@ def bench_memory(folder):
     hub.stop()
 
 
-BENCHES = {"mqtt": bench_mqtt, "latency": bench_latency, "bytes": bench_bytes, "memory": bench_memory}
+BENCHES = {"mqtt": bench_mqtt, "latency": bench_latency, "bytes": bench_bytes, "aggregate": bench_aggregate, "memory": bench_memory}
 
 
 def main():

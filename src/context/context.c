@@ -2,6 +2,7 @@
 /* Starts and stops what works beside the requests: histories, live streams, subscriptions. */
 #include "context/context.h"
 
+#include "context/call/api.h"
 #include "context/entity/purge.h"
 #include "context/query/index_builder.h"
 #include "context/query/plan.h"
@@ -45,6 +46,7 @@ bool context_start(struct store *s, struct http_client *client, struct error *e)
         return false;
     }
     context_fetch_start(policy, s, client);
+    call_start();
     temporal_start();
     purge_start();
     snapshot_start();
@@ -61,6 +63,7 @@ int64_t context_bytes(void)
 
 void context_stop(void)
 {
+    call_stop();
     stream_stop();
     g_clear_pointer(&builder, index_builder_stop);
     temporal_stop();

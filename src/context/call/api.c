@@ -3,6 +3,7 @@
 #include "context/call/api.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/limits.h"
 #include "context/entity/ingest.h"
@@ -11,7 +12,11 @@
 #include "context/terms/hosted.h"
 #include "identity/identity.h"
 
-enum { DEFER_SECONDS = 15 }; /* for all @contexts that one request waits for */
+enum {
+    DEFER_SECONDS = 15,    /* for all @contexts that one request waits for */
+    LARGE_BODY = 16 << 10, /* bytes */
+    MODEST = 5,            /* priority: small requests go first where all cores are busy */
+};
 
 #define CONTEXT_RELATION "http://www.w3.org/ns/json-ld#context"
 
@@ -463,8 +468,48 @@ static void serve_again(void *user, const struct error *failure)
     request_resume(r);
 }
 
+/* ---- large bodies: read by threads of their own, so that small requests need not wait behind them ---- */
+
+static GThreadPool *large;
+
+static void serve_large(void *user, void *unused)
+{
+    static _Thread_local bool modest;
+    if (!modest) {
+        modest = true;
+        setpriority(PRIO_PROCESS, 0, MODEST); /* of this thread alone */
+    }
+    serve_again(user, NULL);
+}
+
+void call_start(void)
+{
+    large = g_thread_pool_new(serve_large, NULL, (int)g_get_num_processors(), TRUE, NULL);
+}
+
+void call_stop(void)
+{
+    if (large != NULL) {
+        g_thread_pool_free(g_steal_pointer(&large), FALSE, TRUE);
+    }
+}
+
+static struct deferred *deferred_new(struct request *r, const struct operation *o)
+{
+    struct deferred *d = g_new(struct deferred, 1);
+    *d = (struct deferred){r, o, g_get_monotonic_time() + DEFER_SECONDS * G_USEC_PER_SEC};
+    return d;
+}
+
 void call_serve(struct request *r, const struct operation *o)
 {
+    size_t length;
+    request_body(r, &length);
+    if (length >= LARGE_BODY) {
+        request_suspend(r);
+        g_thread_pool_push(large, deferred_new(r, o), NULL);
+        return;
+    }
     const char *wanted;
     struct error e = {0};
     bool ok = serve(r, o, &wanted, &e);
@@ -472,8 +517,7 @@ void call_serve(struct request *r, const struct operation *o)
         return;
     }
     if (wanted != NULL) {
-        struct deferred *d = g_new(struct deferred, 1);
-        *d = (struct deferred){r, o, g_get_monotonic_time() + DEFER_SECONDS * G_USEC_PER_SEC};
+        struct deferred *d = deferred_new(r, o);
         request_suspend(r);
         if (defer(d, wanted)) {
             return;

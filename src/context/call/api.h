@@ -53,6 +53,9 @@ struct operation {
 };
 /* Serves the request: checks tenant, parameters, Accept and Link, runs the operation, replies its error. */
 void call_serve(struct request *r, const struct operation *operation);
+/* The threads that read large bodies: before the HTTP server starts, and after it has stopped. */
+void call_start(void);
+void call_stop(void);
 
 /* The body, with its Content-Type and @context checked and taken into c (6.3.4, 6.3.5). NULL with e set. For
  * an array, call_element_context does the same for each element. */
